@@ -1,0 +1,297 @@
+package am
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/weft-project/weft/jobmanager"
+	"github.com/weft-project/weft/yarnrpc"
+)
+
+// master is what the driver needs of yarnrpc.ApplicationMaster.
+type master interface {
+	Request(r yarnrpc.Request, n int) yarnrpc.RequestID
+	CancelRequest(id yarnrpc.RequestID, n int) int
+	Release(ids ...yarnrpc.ContainerID)
+	Allocate(ctx context.Context, progress float32) (*yarnrpc.Allocation, error)
+}
+
+// starter starts containers.
+type starter interface {
+	StartContainer(ctx context.Context, c yarnrpc.Container, l yarnrpc.Launch) error
+}
+
+// driverOptions are for newDriver.
+type driverOptions struct {
+	master  master
+	starter starter
+	// launch says what runs in a TaskManager's container.
+	launch func(yarnrpc.Container) yarnrpc.Launch
+	// request is the container to ask for; most is the largest that the cluster gives (zero when unknown).
+	request yarnrpc.Request
+	most    yarnrpc.Resource
+	// busy and idle are the pauses between heartbeats while requests pend and otherwise.
+	busy, idle time.Duration
+	// maxFailed ends the application after so many failed containers; negative for no bound.
+	maxFailed int
+	overview  jobmanager.ResourceOverview
+	log       *slog.Logger
+}
+
+// driver asks YARN for the containers of TaskManagers. It implements jobmanager.ResourceDriver.
+//
+// One goroutine makes the heartbeats and calls the JobManager's events; Require and Release only note what is wanted and wake
+// it.
+type driver struct {
+	driverOptions
+	wake chan struct{}
+
+	mu     sync.Mutex
+	fleet  *fleet
+	failed int
+	// launches is done when no container is being started any more.
+	launches sync.WaitGroup
+	events   jobmanager.ResourceEvents
+}
+
+var _ jobmanager.ResourceDriver = (*driver)(nil)
+
+func newDriver(o driverOptions) *driver {
+	return &driver{driverOptions: o, wake: make(chan struct{}, 1), fleet: newFleet()}
+}
+
+// Start begins the heartbeats; they end with ctx.
+func (d *driver) Start(ctx context.Context, _ uint64, events jobmanager.ResourceEvents) error {
+	d.events = events
+	go d.beat(ctx)
+	return nil
+}
+
+// Require says how many TaskManagers there should be in all.
+func (d *driver) Require(n int) {
+	d.mu.Lock()
+	changed := d.fleet.required != n
+	d.fleet.required = n
+	d.mu.Unlock()
+	if changed {
+		d.poke()
+	}
+}
+
+// Release gives a TaskManager's container back.
+func (d *driver) Release(taskManagerID string) {
+	id, err := yarnrpc.ParseContainerID(taskManagerID)
+	if err != nil {
+		d.log.Warn("release of an unknown TaskManager", "taskmanager", taskManagerID)
+		return
+	}
+	d.mu.Lock()
+	known := d.fleet.release(id)
+	d.mu.Unlock()
+	if known {
+		d.log.Info("releasing container", "container", taskManagerID)
+		d.master.Release(id)
+		d.poke()
+	}
+}
+
+// Overview is what the page shows.
+func (d *driver) Overview() jobmanager.ResourceOverview {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	o := d.overview
+	o.PendingTaskManagers = d.fleet.outstanding()
+	return o
+}
+
+// poke makes the next heartbeat happen at once.
+func (d *driver) poke() {
+	select {
+	case d.wake <- struct{}{}:
+	default:
+	}
+}
+
+// beat is the heartbeat loop.
+func (d *driver) beat(ctx context.Context) {
+	defer d.launches.Wait()
+	for {
+		pending := d.ask()
+		a, err := d.master.Allocate(ctx, 0)
+		if ctx.Err() != nil {
+			return
+		}
+		if err != nil && !d.survive(err) {
+			return
+		}
+		if a != nil {
+			d.take(ctx, a)
+			pending = d.pending()
+		}
+		wait := d.idle
+		if pending {
+			wait = d.busy
+		}
+		if !d.wait(ctx, wait) {
+			return
+		}
+	}
+}
+
+// wait waits for the next heartbeat: its time, or something to say.
+func (d *driver) wait(ctx context.Context, limit time.Duration) bool {
+	t := time.NewTimer(limit)
+	defer t.Stop()
+	select {
+	case <-t.C:
+	case <-d.wake:
+	case <-ctx.Done():
+		return false
+	}
+	return true
+}
+
+// survive handles an error of a heartbeat; false ends the driver.
+func (d *driver) survive(err error) bool {
+	if errors.Is(err, yarnrpc.ErrInvalidResource) {
+		d.mu.Lock()
+		d.fleet.required = 0
+		for id, n := range d.fleet.toCancel(d.fleet.outstanding()) {
+			d.fleet.cancelled(id, n)
+			d.master.CancelRequest(id, n)
+		}
+		d.mu.Unlock()
+		d.events.RequestFailed(fmt.Sprintf("YARN refuses containers of %s for TaskManagers: %v", d.request.Resource, err))
+		return true
+	}
+	d.log.Error("heartbeat to the ResourceManager", "error", err)
+	d.events.Fatal(fmt.Errorf("heartbeat to the ResourceManager: %w", err))
+	return false
+}
+
+// pending tells whether something is awaited from the ResourceManager.
+func (d *driver) pending() bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.fleet.outstanding() > 0 || d.fleet.required > d.fleet.alive() {
+		return true
+	}
+	for _, t := range d.fleet.tms {
+		if t.releasing {
+			return true
+		}
+	}
+	return false
+}
+
+// ask brings the requests in line with what is required.
+func (d *driver) ask() (pending bool) {
+	d.mu.Lock()
+	n := d.fleet.missing(time.Now())
+	switch {
+	case n > 0 && !d.fits():
+		d.fleet.required = d.fleet.alive()
+		d.mu.Unlock()
+		d.events.RequestFailed(fmt.Sprintf("a TaskManager needs %s, but the largest container that YARN gives has %s; set %s, yarn.containers.vcores or taskmanager.numberOfTaskSlots",
+			d.request.Resource, d.most, "taskmanager.memory.process.size"))
+		return false
+	case n > 0:
+		id := d.master.Request(d.request, n)
+		d.fleet.requested(id, n)
+		d.log.Info("requesting containers for TaskManagers", "count", n, "resource", d.request.Resource.String(), "running", d.fleet.alive())
+	case n < 0:
+		for id, k := range d.fleet.toCancel(-n) {
+			if back := d.master.CancelRequest(id, k); back > 0 {
+				d.fleet.cancelled(id, back)
+				d.log.Info("taking back requests for TaskManagers", "count", back)
+			}
+		}
+	}
+	d.mu.Unlock()
+	return n != 0
+}
+
+// fits tells whether the cluster gives containers as large as the request.
+func (d *driver) fits() bool {
+	return d.most == yarnrpc.Resource{} || d.request.Resource.Fits(d.most)
+}
+
+// take handles the answer to a heartbeat.
+func (d *driver) take(ctx context.Context, a *yarnrpc.Allocation) {
+	now := time.Now()
+	if a.Resynced {
+		d.log.Info("the ResourceManager has restarted and was told everything again")
+	}
+	for _, c := range a.Excess {
+		d.log.Info("giving back a container that was not asked for", "container", c.ID.String())
+	}
+	for _, n := range a.UpdatedNodes {
+		d.log.Info("a node has changed its state", "node", n.ID.String(), "state", string(n.State), "health", n.Health)
+	}
+	for _, c := range a.Allocated {
+		d.mu.Lock()
+		d.fleet.allocated(c, now)
+		d.mu.Unlock()
+		d.launches.Add(1)
+		go d.startTaskManager(ctx, c)
+	}
+	for _, s := range a.Completed {
+		d.completed(s, now)
+	}
+	for _, id := range a.ToPreempt {
+		d.log.Warn("the scheduler wants a container back", "container", id.String())
+	}
+	d.mu.Lock()
+	d.fleet.steady(now)
+	d.mu.Unlock()
+}
+
+// startTaskManager has a NodeManager start a container.
+func (d *driver) startTaskManager(ctx context.Context, c yarnrpc.Container) {
+	defer d.launches.Done()
+	d.log.Info("starting a TaskManager", "container", c.ID.String(), "node", c.Node.String(), "resource", c.Resource.String())
+	// Said first: the TaskManager may register before the NodeManager's answer is here.
+	d.events.TaskManagerStarted(c.ID.String(), c.Node.Host)
+	err := d.starter.StartContainer(ctx, c, d.launch(c))
+	if err == nil || ctx.Err() != nil {
+		return
+	}
+	d.log.Warn("a container did not start", "container", c.ID.String(), "node", c.Node.String(), "error", err)
+	d.master.Release(c.ID)
+	d.lost(c.ID, fmt.Sprintf("container %s on %s did not start: %v", c.ID, c.Node, err), time.Now())
+	d.poke()
+}
+
+// completed handles a container that has ended.
+func (d *driver) completed(s yarnrpc.ContainerStatus, now time.Time) {
+	d.log.Info("a container has ended", "container", s.ID.String(), "exit", s.ExitStatus, "diagnostics", s.Diagnostics)
+	d.lost(s.ID, s.Explain(), now)
+}
+
+// lost tells the JobManager about an end, once.
+func (d *driver) lost(id yarnrpc.ContainerID, reason string, now time.Time) {
+	d.mu.Lock()
+	released, known, giveUp := d.fleet.ended(id, now, reason)
+	if known && !released {
+		d.failed++
+	}
+	over := d.maxFailed >= 0 && d.failed > d.maxFailed
+	d.mu.Unlock()
+	if !known {
+		return
+	}
+	if released {
+		reason = fmt.Sprintf("container %s was released", id)
+	}
+	d.events.TaskManagerLost(id.String(), reason)
+	switch {
+	case over && !released:
+		d.events.Fatal(fmt.Errorf("%d containers have failed, more than yarn.maximum-failed-containers allows; the last: %s", d.failed, reason))
+	case giveUp != "":
+		d.events.RequestFailed(giveUp)
+	}
+}

@@ -1,0 +1,290 @@
+package am
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/weft-project/weft/am/spec"
+	"github.com/weft-project/weft/config"
+	hadoopconf "github.com/weft-project/weft/internal/hadoop/conf"
+	"github.com/weft-project/weft/internal/hadoop/token"
+	"github.com/weft-project/weft/yarnrpc"
+)
+
+// fakeMaster is a ResourceManager and a NodeManager: it gives what is asked for at the next heartbeat.
+type fakeMaster struct {
+	mu       sync.Mutex
+	asks     *yarnrpc.Asks
+	next     int64
+	excess   int
+	hold     bool
+	complete []yarnrpc.ContainerStatus
+	released []yarnrpc.ContainerID
+	started  []yarnrpc.ContainerID
+	beats    []time.Time
+	startErr error
+	err      error
+}
+
+func newFakeMaster() *fakeMaster { return &fakeMaster{asks: yarnrpc.NewAsks()} }
+
+func (f *fakeMaster) Request(r yarnrpc.Request, n int) yarnrpc.RequestID {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.asks.Add(r, n)
+}
+
+func (f *fakeMaster) CancelRequest(id yarnrpc.RequestID, n int) int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.asks.Cancel(id, n)
+}
+
+func (f *fakeMaster) Release(ids ...yarnrpc.ContainerID) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, id := range ids {
+		f.released = append(f.released, id)
+		f.complete = append(f.complete, yarnrpc.ContainerStatus{ID: id, State: yarnrpc.ContainerComplete, ExitStatus: -100})
+	}
+}
+
+func (f *fakeMaster) Allocate(context.Context, float32) (*yarnrpc.Allocation, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.beats = append(f.beats, time.Now())
+	if err := f.err; err != nil {
+		f.err = nil
+		return nil, err
+	}
+	var given []yarnrpc.Container
+	for _, a := range f.asks.Next().Asks {
+		for range a.Count {
+			if f.hold {
+				continue
+			}
+			given = append(given, f.container(a.ID, a.Priority, a.Resource))
+		}
+	}
+	for ; f.excess > 0; f.excess-- {
+		given = append(given, f.container(1, 1, yarnrpc.Resource{MemoryMB: 1024, VCores: 1}))
+	}
+	a := &yarnrpc.Allocation{Completed: f.complete}
+	f.complete = nil
+	a.Allocated, a.Excess = f.asks.Answered(given)
+	return a, nil
+}
+
+func (f *fakeMaster) container(id yarnrpc.RequestID, priority int32, r yarnrpc.Resource) yarnrpc.Container {
+	f.next++
+	attempt := yarnrpc.AttemptID{Application: yarnrpc.ApplicationID{ClusterTimestamp: 1, Number: 1}, Number: 1}
+	return yarnrpc.Container{ID: yarnrpc.ContainerID{Attempt: attempt, Number: f.next}, Node: yarnrpc.NodeID{Host: "h", Port: 1}, Resource: r, Priority: priority, Request: id}
+}
+
+func (f *fakeMaster) StartContainer(_ context.Context, c yarnrpc.Container, _ yarnrpc.Launch) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.started = append(f.started, c.ID)
+	return f.startErr
+}
+
+// fakeEvents records what the JobManager is told.
+type fakeEvents struct {
+	mu      sync.Mutex
+	started []string
+	lost    []string
+	failed  []string
+	fatal   error
+}
+
+func (e *fakeEvents) TaskManagerStarted(id, _ string) {
+	e.note(func() { e.started = append(e.started, id) })
+}
+func (e *fakeEvents) TaskManagerLost(id, reason string) {
+	e.note(func() { e.lost = append(e.lost, id+" "+reason) })
+}
+func (e *fakeEvents) RequestFailed(reason string) {
+	e.note(func() { e.failed = append(e.failed, reason) })
+}
+func (e *fakeEvents) Fatal(err error) { e.note(func() { e.fatal = err }) }
+func (e *fakeEvents) note(f func()) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	f()
+}
+
+func startDriver(t *testing.T, change func(*driverOptions, *fakeMaster)) (*driver, *fakeMaster, *fakeEvents) {
+	t.Helper()
+	f, e := newFakeMaster(), &fakeEvents{}
+	o := driverOptions{
+		master: f, starter: f, launch: func(yarnrpc.Container) yarnrpc.Launch { return yarnrpc.Launch{} },
+		request: yarnrpc.Request{Resource: yarnrpc.Resource{MemoryMB: 1024, VCores: 1}, Priority: 1},
+		busy:    time.Millisecond, idle: time.Hour, maxFailed: -1, log: slog.New(slog.DiscardHandler),
+	}
+	if change != nil {
+		change(&o, f)
+	}
+	d := newDriver(o)
+	if err := d.Start(t.Context(), 1, e); err != nil {
+		t.Fatal(err)
+	}
+	return d, f, e
+}
+
+// until waits for a condition that holds the events' lock.
+func (e *fakeEvents) until(t *testing.T, what string, condition func() bool) {
+	t.Helper()
+	look := time.NewTicker(time.Millisecond)
+	defer look.Stop()
+	deadline := time.After(10 * time.Second)
+	for {
+		var ok bool
+		e.note(func() { ok = condition() })
+		if ok {
+			return
+		}
+		select {
+		case <-look.C:
+		case <-deadline:
+			t.Fatalf("waited in vain for: %s", what)
+		}
+	}
+}
+
+func TestDriverAsksForExactlyWhatIsRequired(t *testing.T) {
+	// The idle pause is an hour: Require must wake the heartbeat.
+	d, f, e := startDriver(t, func(_ *driverOptions, f *fakeMaster) { f.excess = 1 })
+	d.Require(3)
+	e.until(t, "three TaskManagers", func() bool { return len(e.started) == 3 })
+	d.Require(3)
+	d.Require(4)
+	e.until(t, "a fourth", func() bool { return len(e.started) == 4 })
+	f.mu.Lock()
+	if len(f.started) != 4 {
+		t.Errorf("%d containers were started", len(f.started))
+	}
+	f.mu.Unlock()
+
+	d.Require(3)
+	d.Release(e.started[0])
+	e.until(t, "the released one to end", func() bool { return len(e.lost) == 1 && strings.HasSuffix(e.lost[0], "was released") })
+	if len(e.started) != 4 || len(e.failed) != 0 {
+		t.Errorf("started %v, failed %v", e.started, e.failed)
+	}
+}
+
+func TestDriverReplacesLostContainers(t *testing.T) {
+	d, f, e := startDriver(t, nil)
+	d.Require(1)
+	e.until(t, "a TaskManager", func() bool { return len(e.started) == 1 })
+	id, err := yarnrpc.ParseContainerID(e.started[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.mu.Lock()
+	f.complete = []yarnrpc.ContainerStatus{{ID: id, State: yarnrpc.ContainerComplete, ExitStatus: 137, Diagnostics: "killed"}}
+	f.mu.Unlock()
+	d.poke()
+	e.until(t, "another one", func() bool { return len(e.started) == 2 })
+	if len(e.lost) != 1 || !strings.Contains(e.lost[0], "SIGKILL") || !strings.Contains(e.lost[0], "killed") {
+		t.Errorf("lost: %q", e.lost)
+	}
+}
+
+func TestDriverGivesUpAfterFailuresInARow(t *testing.T) {
+	d, _, e := startDriver(t, func(_ *driverOptions, f *fakeMaster) { f.startErr = errors.New("no disk") })
+	d.Require(2)
+	e.until(t, "a reason", func() bool { return len(e.failed) > 0 })
+	if !strings.Contains(e.failed[0], "in a row") || !strings.Contains(e.failed[0], "no disk") {
+		t.Errorf("failed: %q", e.failed)
+	}
+	if len(e.lost) < maxFailures {
+		t.Errorf("lost: %q", e.lost)
+	}
+}
+
+func TestDriverMaximumFailedContainers(t *testing.T) {
+	d, _, e := startDriver(t, func(o *driverOptions, f *fakeMaster) { f.startErr, o.maxFailed = errors.New("no disk"), 1 })
+	d.Require(2)
+	e.until(t, "the end", func() bool { return e.fatal != nil })
+}
+
+func TestDriverTooLarge(t *testing.T) {
+	d, f, e := startDriver(t, func(o *driverOptions, _ *fakeMaster) { o.most = yarnrpc.Resource{MemoryMB: 512, VCores: 4} })
+	d.Require(1)
+	e.until(t, "a reason", func() bool { return len(e.failed) == 1 })
+	if !strings.Contains(e.failed[0], "the largest container that YARN gives has 512 MB") {
+		t.Errorf("failed: %q", e.failed)
+	}
+	if f.next != 0 {
+		t.Error("a container was asked for")
+	}
+}
+
+func TestDriverRefusedRequest(t *testing.T) {
+	d, f, e := startDriver(t, func(_ *driverOptions, f *fakeMaster) { f.hold = true })
+	d.Require(1)
+	f.mu.Lock()
+	f.err = fmt.Errorf("heartbeat: %w", yarnrpc.ErrInvalidResource)
+	f.mu.Unlock()
+	e.until(t, "a reason", func() bool { return len(e.failed) == 1 })
+	if e.fatal != nil {
+		t.Error(e.fatal)
+	}
+}
+
+func TestDriverEndsWithTheAttempt(t *testing.T) {
+	_, _, e := startDriver(t, func(_ *driverOptions, f *fakeMaster) { f.err = yarnrpc.ErrAttemptNotFound })
+	e.until(t, "the end", func() bool { return errors.Is(e.fatal, yarnrpc.ErrAttemptNotFound) })
+}
+
+func TestDriverTakesRequestsBack(t *testing.T) {
+	d, f, e := startDriver(t, func(_ *driverOptions, f *fakeMaster) { f.hold = true })
+	d.Require(3)
+	e.until(t, "three requests", func() bool { return d.Overview().PendingTaskManagers == 3 })
+	d.Require(1)
+	e.until(t, "one request", func() bool { return d.Overview().PendingTaskManagers == 1 })
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if got := f.asks.Outstanding(); got != 1 {
+		t.Errorf("%d requests are outstanding", got)
+	}
+}
+
+func TestLaunchHoldsNoSecret(t *testing.T) {
+	creds := &token.Credentials{}
+	creds.Add("am", token.Token{Kind: token.KindAMRM, Identifier: []byte("planted-id"), Password: []byte("planted-password")})
+	m := &spec.Manifest{Application: "application_1_0001", User: "u", Base: "hdfs://h:1/user/u/.weft", Files: map[string]spec.File{spec.Secret: {URL: "hdfs://h:1/secret"}}}
+	c := config.New()
+	c.Set(config.File, "security.some.password", "planted-config", "")
+	c.Set(config.File, "containerized.taskmanager.env.TZ", "UTC", "")
+	l := taskManagerLaunch(m, c, spec.Sizes{TaskManagerMB: 1024, TaskManagerVCores: 1, Slots: 2}, "h:1", creds)(yarnrpc.Container{})
+	text := fmt.Sprint(l.Commands, l.Environment, l.Files)
+	if strings.Contains(text, "planted") || l.Environment["TZ"] != "UTC" {
+		t.Errorf("launch: %s", text)
+	}
+	if l.Credentials.Len() != 0 {
+		t.Error("the AMRM token was handed on")
+	}
+	if !strings.Contains(text, "exec ./weft taskmanager --log-dir <LOG_DIR> --jobmanager h:1 --slots 2 --memory 1024 --vcores 1 1><LOG_DIR>/taskmanager.out") {
+		t.Errorf("command: %v", l.Commands)
+	}
+}
+
+func TestProxyHosts(t *testing.T) {
+	conf := hadoopconf.New(nil)
+	conf.Set("yarn.resourcemanager.hostname", "rm")
+	if got := proxyHosts(conf); len(got) != 1 || got[0] != "rm:8088" {
+		t.Errorf("got %v", got)
+	}
+	conf.Set("yarn.web-proxy.address", "proxy:1")
+	if got := proxyHosts(conf); len(got) != 1 || got[0] != "proxy:1" {
+		t.Errorf("got %v", got)
+	}
+}

@@ -1,0 +1,121 @@
+package spec
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"path"
+	"time"
+
+	"github.com/weft-project/weft/yarnrpc"
+)
+
+// Names of the files in the working directory of every container.
+const (
+	// Binary is the weft binary.
+	Binary = "weft"
+	// Config is the client's effective configuration, in the format of config.yaml.
+	Config = "config.yaml"
+	// Hadoop is the client's effective Hadoop configuration.
+	Hadoop = "hadoop.xml"
+	// Secret is the application's secret in hexadecimal; private.
+	Secret = "secret"
+)
+
+// EnvManifest is the variable that carries the manifest. It holds no secret.
+const EnvManifest = "WEFT_APPLICATION"
+
+// EnvUser names the user on clusters without Kerberos, as everywhere in Hadoop.
+const EnvUser = "HADOOP_USER_NAME"
+
+// File is one localised file.
+type File struct {
+	URL string `json:"url"`
+	// Size in bytes, Modified in milliseconds since 1970: both as the file system says, YARN compares them.
+	Size     int64 `json:"size"`
+	Modified int64 `json:"modified"`
+	Archive  bool  `json:"archive,omitempty"`
+	// Private files are shared by all applications of their owner; others belong to one application.
+	Private bool `json:"private,omitempty"`
+}
+
+// Resource gives what YARN wants to know.
+func (f File) Resource() yarnrpc.LocalResource {
+	r := yarnrpc.LocalResource{URL: f.URL, Size: f.Size, Modified: time.UnixMilli(f.Modified), Archive: f.Archive}
+	if f.Private {
+		r.Visibility = yarnrpc.VisibilityPrivate
+	}
+	return r
+}
+
+// Manifest says what the application consists of.
+type Manifest struct {
+	// Application is the id, for messages and for the names of directories.
+	Application string `json:"application"`
+	// User is the owner.
+	User string `json:"user"`
+	// Base is the URI of the .weft directory with blobs and references.
+	Base string `json:"base"`
+	// Files are localised for every container, by name.
+	Files map[string]File `json:"files"`
+	// Version of the client.
+	Version string `json:"version"`
+}
+
+// Staging is the URI of the application's private directory.
+func (m *Manifest) Staging() string { return StagingDir(m.Base, m.Application) }
+
+// StagingDir is the application's private directory below base.
+func StagingDir(base, application string) string { return base + "/staging/" + application }
+
+// Shipped lists the names of the files that are the user's, not ours.
+func (m *Manifest) Shipped() []string {
+	var out []string
+	for name := range m.Files {
+		switch name {
+		case Binary, Config, Hadoop, Secret:
+		default:
+			out = append(out, name)
+		}
+	}
+	return out
+}
+
+// Encode writes the manifest for EnvManifest: in base64, since launch scripts put values between quotes and escape nothing.
+func (m *Manifest) Encode() (string, error) {
+	b, err := json.Marshal(m)
+	if err != nil {
+		return "", fmt.Errorf("manifest: %w", err)
+	}
+	return base64.RawURLEncoding.EncodeToString(b), nil
+}
+
+// Decode reads what Encode wrote.
+func Decode(text string) (*Manifest, error) {
+	m := &Manifest{}
+	b, err := base64.RawURLEncoding.DecodeString(text)
+	if err == nil {
+		err = json.Unmarshal(b, m)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w; is this process started by YARN for a Weft application?", EnvManifest, err)
+	}
+	for _, name := range []string{Binary, Config, Hadoop, Secret} {
+		if m.Files[name].URL == "" {
+			return nil, fmt.Errorf("%s: the file %s is missing", EnvManifest, name)
+		}
+	}
+	if m.Base == "" || path.Base(m.Application) != m.Application {
+		return nil, fmt.Errorf("%s: base %q, application %q", EnvManifest, m.Base, m.Application)
+	}
+	return m, nil
+}
+
+// LocalResources gives the files of a container.
+func (m *Manifest) LocalResources() map[string]yarnrpc.LocalResource {
+	out := map[string]yarnrpc.LocalResource{}
+	for name, f := range m.Files {
+		out[name] = f.Resource()
+	}
+	return out
+}

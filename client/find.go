@@ -1,0 +1,241 @@
+package client
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"path"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"github.com/weft-project/weft/am/spec"
+	"github.com/weft-project/weft/config"
+	"github.com/weft-project/weft/internal/fs"
+	"github.com/weft-project/weft/rest"
+	"github.com/weft-project/weft/security"
+	"github.com/weft-project/weft/yarnrpc"
+)
+
+// Which names the session a command is for; empty fields look into the configuration and the properties file.
+type Which struct {
+	// Application is -id or -yid.
+	Application string
+	// Master is -m: host:port of a JobManager.
+	Master string
+}
+
+// newSession makes the handle of a session.
+func (c *Client) newSession(app yarnrpc.ApplicationID, address, token string) (*Session, error) {
+	o := rest.ClientOptions{Address: address, Token: token}
+	if !app.IsZero() {
+		o.TokenFile = filepath.Join(c.appDir(app), tokenFile)
+	}
+	r, err := rest.NewClient(o)
+	if err != nil {
+		return nil, usage("%w", err)
+	}
+	return &Session{client: c, App: app, Address: address, token: token, rest: r}, nil
+}
+
+// AttachTo finds a running session by its id; the ResourceManager is asked in any case.
+func (c *Client) AttachTo(ctx context.Context, application string) (*Session, error) {
+	app, err := yarnrpc.ParseApplicationID(application)
+	if err != nil {
+		return nil, usage("-id: %w", err)
+	}
+	return c.askForSession(ctx, app)
+}
+
+// UseProperties puts the settings that the session of the properties file was started with below those of the command line.
+// Nothing happens when another cluster was named.
+func (c *Client) UseProperties(w Which) {
+	if w.Application != "" || w.Master != "" || c.Config.IsSet(config.ApplicationID.Key) {
+		return
+	}
+	p, err := c.readProperties()
+	if err != nil {
+		return
+	}
+	for k, v := range p.dynamic {
+		c.Config.Set(config.Saved, k, v, c.propertiesFile())
+	}
+}
+
+// FindSession finds the session that commands are for. The ResourceManager is asked only where this machine does not know
+// the JobManager's address.
+func (c *Client) FindSession(ctx context.Context, w Which) (*Session, error) {
+	if w.Master != "" {
+		return c.byAddress(w.Master)
+	}
+	id, from := w.Application, "the command line"
+	if id == "" {
+		id, from = config.Get(c.Config, config.ApplicationID), c.Config.Source(config.ApplicationID.Key)
+	}
+	if id != "" {
+		app, err := yarnrpc.ParseApplicationID(id)
+		if err != nil {
+			return nil, usage("%w (from %s)", err, from)
+		}
+		return c.byApplication(ctx, app)
+	}
+	p, err := c.readProperties()
+	if errors.Is(err, errNoProperties) {
+		return nil, unreachable("there is no session: %s does not exist; start one with yarn-session.sh -d, or name one with -yid or -m host:port", c.propertiesFile())
+	}
+	if err != nil {
+		return nil, &Failure{ExitUsage, err}
+	}
+	return c.byApplication(ctx, p.application)
+}
+
+// byAddress is for -m host:port.
+func (c *Client) byAddress(master string) (*Session, error) {
+	if !strings.Contains(master, ":") {
+		if master == "yarn-cluster" {
+			return nil, usage("-m yarn-cluster: clusters for one job are not part of this release; start a session with yarn-session.sh -d and leave -m out")
+		}
+		return nil, usage("-m %s: expected host:port", master)
+	}
+	// The token is that of the application on this machine's list with that address.
+	for _, app := range c.remembered() {
+		if token, address := c.recall(app); sameAddress(address, master) {
+			return c.newSession(app, master, token)
+		}
+	}
+	return c.newSession(yarnrpc.ApplicationID{}, master, "")
+}
+
+// sameAddress compares host:port with what was given, perhaps as a URL.
+func sameAddress(known, given string) bool {
+	given = strings.TrimSuffix(strings.TrimPrefix(strings.TrimPrefix(given, "http://"), "https://"), "/")
+	return known != "" && strings.EqualFold(known, given)
+}
+
+// byApplication finds the JobManager of an application.
+func (c *Client) byApplication(ctx context.Context, app yarnrpc.ApplicationID) (*Session, error) {
+	token, address := c.recall(app)
+	if token != "" && address != "" {
+		return c.newSession(app, address, token)
+	}
+	return c.askForSession(ctx, app)
+}
+
+// askForSession finds the JobManager of an application through the ResourceManager, and the token in the application's
+// directory in HDFS.
+func (c *Client) askForSession(ctx context.Context, app yarnrpc.ApplicationID) (*Session, error) {
+	report, err := c.running(ctx, app)
+	if err != nil {
+		return nil, err
+	}
+	address := net.JoinHostPort(report.Host, strconv.Itoa(report.Port))
+	token, _ := c.recall(app)
+	if token == "" {
+		if token, err = c.stagedToken(ctx, app); err != nil {
+			return nil, fmt.Errorf("access to %s: %w", app, err)
+		}
+	}
+	if err := c.remember(app, token, address); err != nil {
+		return nil, err
+	}
+	return c.newSession(app, address, token)
+}
+
+// running asks for the report of an application and refuses one that does not run.
+func (c *Client) running(ctx context.Context, app yarnrpc.ApplicationID) (yarnrpc.ApplicationReport, error) {
+	rm, err := c.resourceManager()
+	if err != nil {
+		return yarnrpc.ApplicationReport{}, err
+	}
+	report, err := rm.Report(ctx, app)
+	switch {
+	case errors.Is(err, yarnrpc.ErrApplicationNotFound):
+		return report, c.gone(app, fmt.Sprintf("the ResourceManager does not know %s (any more)", app))
+	case err != nil:
+		return report, explainRM(err)
+	case report.State.Ended():
+		return report, c.gone(app, explainEnded(report))
+	case report.State != yarnrpc.StateRunning:
+		return report, unreachable("the session %s is not running yet, it is %s", app, report.State)
+	}
+	return report, nil
+}
+
+// gone tells that a session has ended, and forgets it.
+func (c *Client) gone(app yarnrpc.ApplicationID, how string) error {
+	named := ""
+	if p, err := c.readProperties(); err == nil && p.application == app {
+		named = fmt.Sprintf(" (it was the session of %s, which has been removed)", c.propertiesFile())
+	}
+	if err := c.forget(app); err != nil {
+		c.Log.Debug("forget a session", "application", app.String(), "error", err)
+	}
+	return unreachable("the session is gone: %s%s; start another one with yarn-session.sh -d", how, named)
+}
+
+// stagedToken derives the owner's token from the secret in the application's private directory.
+func (c *Client) stagedToken(ctx context.Context, app yarnrpc.ApplicationID) (string, error) {
+	st, err := c.openStaging()
+	if err != nil {
+		return "", err
+	}
+	p := path.Join(st.appDir(app.String()), spec.Secret)
+	r, err := st.store.Open(ctx, p)
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission) {
+		return "", unreachable("only its owner can use it: %w", err)
+	}
+	if err != nil {
+		return "", err
+	}
+	defer r.Close()
+	b := make([]byte, 256)
+	n, _ := r.Read(b)
+	secret, err := security.ParseSecret(strings.TrimSpace(string(b[:n])))
+	if err != nil {
+		return "", fmt.Errorf("%s%s: %w", st.store.URI(), p, err)
+	}
+	return secret.Derive(restTokenLabel).Hex(), nil
+}
+
+// explain turns an error of a REST call into what has happened to the session: when nobody answers, the ResourceManager
+// knows whether the application has ended.
+func (s *Session) explain(ctx context.Context, err error) error {
+	var broken *rest.Unreachable
+	if !errors.As(err, &broken) || ctx.Err() != nil {
+		return err
+	}
+	if s.App.IsZero() {
+		return &Failure{ExitUnreachable, err}
+	}
+	report, rmErr := s.client.running(ctx, s.App)
+	if rmErr != nil {
+		return rmErr
+	}
+	return unreachable("%w (%s is RUNNING, its JobManager registered as %s:%d)", err, s.App, report.Host, report.Port)
+}
+
+// try does a REST call; when the JobManager is not where it was last, it is looked for once.
+func try[T any](ctx context.Context, s *Session, call func(*rest.Client) (T, error)) (T, error) {
+	v, err := call(s.rest)
+	var broken *rest.Unreachable
+	if !errors.As(err, &broken) || s.App.IsZero() || ctx.Err() != nil {
+		return v, err
+	}
+	again, findErr := s.client.askForSession(ctx, s.App)
+	if findErr != nil {
+		return v, findErr
+	}
+	if again.Address == s.Address {
+		return v, s.explain(ctx, err)
+	}
+	s.Address, s.rest, s.token = again.Address, again.rest, again.token
+	return call(s.rest)
+}
+
+// exists tells whether a local path is there.
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
+}

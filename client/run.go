@@ -1,0 +1,389 @@
+package client
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/weft-project/weft/config"
+	"github.com/weft-project/weft/id"
+	"github.com/weft-project/weft/internal/fs"
+	"github.com/weft-project/weft/rest"
+	"github.com/weft-project/weft/rest/restpb"
+	"github.com/weft-project/weft/rpc/controlpb"
+	"github.com/weft-project/weft/rpc/planpb"
+)
+
+// Run is one `weft run`.
+type Run struct {
+	// Job is a binary or a package directory, Class a program of it (-c), Args the job's own arguments.
+	Job, Class string
+	Args       []string
+	Detached   bool
+	Which      Which
+}
+
+// jobRun is the state of one run: a plan process and the jobs it has submitted.
+type jobRun struct {
+	client  *Client
+	session *Session
+	staging *staging
+	run     Run
+	bins    *jobBinaries
+	plan    *planProcess
+	binary  *controlpb.BlobRef
+	// results are those of the Execute calls so far (W1).
+	results []*planpb.JobResult
+	// failed is the failure of a job that main was told of.
+	failed error
+	// current is the job that runs; cancelled when the user leaves and wants that.
+	current id.Job
+}
+
+// RunJob plans a job, submits it to a session and, attached, follows it to its end.
+func (c *Client) RunJob(ctx context.Context, run Run) error {
+	r := &jobRun{client: c, run: run}
+	var err error
+	if r.bins, err = c.prepareJob(ctx, run.Job, run.Class); err != nil {
+		return err
+	}
+	defer r.bins.close()
+	if r.session, err = c.FindSession(ctx, run.Which); err != nil {
+		return err
+	}
+	// The job's main runs while the binary is brought to where the TaskManagers read it.
+	uploaded := make(chan error, 1)
+	go func() { uploaded <- r.upload(ctx) }()
+	if r.plan, err = c.startPlan(r.bins.plan, run.Args); err != nil {
+		<-uploaded
+		return err
+	}
+	defer r.plan.end()
+	err = r.serve(ctx, uploaded)
+	if err != nil && ctx.Err() != nil {
+		r.leave()
+		return &Failure{ExitInterrupted, errors.New("interrupted")}
+	}
+	return err
+}
+
+// upload makes the binary known to the session.
+func (r *jobRun) upload(ctx context.Context) error {
+	st, err := r.client.openStaging()
+	if err != nil {
+		return err
+	}
+	r.staging = st
+	// A session that was named by its address alone shares the directory of its user's own.
+	owner := "adhoc"
+	if !r.session.App.IsZero() {
+		owner = r.session.App.String()
+	}
+	b, err := st.blob(ctx, owner, r.bins.cluster)
+	if err != nil {
+		return fmt.Errorf("upload the job: %w", err)
+	}
+	r.binary = &controlpb.BlobRef{Sha256: b.sha256, Size: b.Size, Uri: b.URL, Name: r.bins.name}
+	if n := st.uploaded.Load(); n > 64<<10 {
+		r.client.Console.Say("Uploaded %s to %s", formatSize(n), st.uri())
+	}
+	return nil
+}
+
+// serve answers each Execute of main until main ends.
+func (r *jobRun) serve(ctx context.Context, uploaded <-chan error) error {
+	limit := config.Get(r.client.Config, config.PlanTimeout)
+	calls := 0
+	for {
+		graph, err := r.plan.next(ctx, limit)
+		if err != nil {
+			return r.beforeUpload(err, uploaded)
+		}
+		if graph == nil {
+			break
+		}
+		if calls == 0 {
+			if err := <-uploaded; err != nil {
+				return err
+			}
+			uploaded = nil
+		}
+		calls++
+		result, err := r.execute(ctx, graph)
+		if err != nil {
+			_ = r.plan.say(&planpb.ToPlan{Kind: &planpb.ToPlan_Rejected{Rejected: err.Error()}})
+			return err
+		}
+		if result != nil {
+			r.results = append(r.results, result)
+			if err := r.plan.say(&planpb.ToPlan{Kind: &planpb.ToPlan_Result{Result: result}}); err != nil {
+				return err
+			}
+		}
+		// The limit is for planning; what main does between two calls of Execute is its own affair.
+		limit = 0
+	}
+	waitErr := r.plan.wait(ctx)
+	if err := ctx.Err(); err != nil {
+		return context.Cause(ctx)
+	}
+	if calls == 0 {
+		return r.beforeUpload(r.plan.withoutExecute(), uploaded)
+	}
+	if r.failed != nil {
+		return r.failed
+	}
+	if waitErr != nil {
+		return &Failure{ExitFailed, fmt.Errorf("the job's main ended with an error after its jobs: %w", waitErr)}
+	}
+	return nil
+}
+
+// beforeUpload gives err and does not leave the upload running behind the command's back.
+func (r *jobRun) beforeUpload(err error, uploaded <-chan error) error {
+	if uploaded != nil {
+		<-uploaded
+	}
+	return err
+}
+
+// execute submits one graph and, attached, follows the job. A nil result is for detached runs.
+func (r *jobRun) execute(ctx context.Context, g *planpb.JobGraph) (*planpb.JobResult, error) {
+	if err := checkProtocol(g); err != nil {
+		return nil, err
+	}
+	if err := r.checkFiles(ctx, g); err != nil {
+		return nil, err
+	}
+	request := &restpb.SubmitRequest{
+		JobId: id.NewJob().String(), Graph: g, Binary: r.binary, Args: r.run.Args, Environment: r.environment(),
+		Config: r.client.jobConfig(), PreviousResults: r.results, Detached: r.run.Detached,
+	}
+	job, err := try(ctx, r.session, func(c *rest.Client) (id.Job, error) { return c.Submit(ctx, request) })
+	if err != nil {
+		return nil, fmt.Errorf("submit job '%s': %w", g.Name, err)
+	}
+	r.current = job
+	r.client.Console.Print("Job has been submitted with JobID %s", job)
+	submitted := &planpb.Submitted{JobId: job.String(), Detached: r.run.Detached}
+	if err := r.plan.say(&planpb.ToPlan{Kind: &planpb.ToPlan_Submitted{Submitted: submitted}}); err != nil {
+		return nil, err
+	}
+	if r.run.Detached {
+		r.results = append(r.results, &planpb.JobResult{JobId: job.String(), Status: planpb.JobStatus_RUNNING})
+		return nil, nil
+	}
+	result, err := r.follow(ctx, job, g)
+	if err != nil {
+		return nil, err
+	}
+	r.current = id.Job{}
+	r.report(result, g)
+	return result, nil
+}
+
+// checkFiles fails for inputs that are missing and outputs that are there, where that can be seen from here: in the
+// cluster's file system. Local paths are those of the cluster's machines.
+func (r *jobRun) checkFiles(ctx context.Context, g *planpb.JobGraph) error {
+	stores, err := r.client.files()
+	if err != nil {
+		return err
+	}
+	look := func(uri string) (found, seen bool, err error) {
+		store, p, err := stores.Get(uri)
+		if err != nil {
+			return false, false, usage("%w", err)
+		}
+		if strings.HasPrefix(store.URI(), "file:") {
+			return false, false, nil
+		}
+		_, err = store.Stat(ctx, p)
+		if errors.Is(err, fs.ErrNotExist) {
+			return false, true, nil
+		}
+		return err == nil, err == nil, err
+	}
+	for _, in := range g.Inputs {
+		found, seen, err := look(in)
+		if err != nil {
+			return fmt.Errorf("input %s: %w", in, err)
+		}
+		if seen && !found {
+			return usage("input %s does not exist", in)
+		}
+	}
+	for _, out := range g.Outputs {
+		found, _, err := look(out)
+		if err != nil {
+			return fmt.Errorf("output %s: %w", out, err)
+		}
+		if found {
+			return usage("output %s exists already; remove it or choose another path", out)
+		}
+	}
+	return nil
+}
+
+// passedOn are the variables of the client's environment that workers get, if set (W2): what decides how text is read and
+// written. Others are given by containerized.taskmanager.env.NAME.
+var passedOn = []string{"LANG", "LC_ALL", "LC_CTYPE", "LC_COLLATE", "LC_NUMERIC", "TZ"}
+
+// environment is what workers get of the client's environment.
+func (r *jobRun) environment() map[string]string {
+	out := map[string]string{}
+	for _, k := range passedOn {
+		if v := r.client.Getenv(k); v != "" {
+			out[k] = v
+		}
+	}
+	for k, v := range r.client.Config.WithPrefix("containerized.taskmanager.env.") {
+		out[k] = v
+	}
+	return out
+}
+
+// jobConfig is what travels with a job: the command line and what the session was not started with. Secrets stay here.
+func (c *Client) jobConfig() map[string]string {
+	out := c.Config.LayerMap(config.CommandLine)
+	for k := range out {
+		if rest.IsSecretKey(k) {
+			delete(out, k)
+		}
+	}
+	return out
+}
+
+// follow shows what happens to a job until it has ended.
+func (r *jobRun) follow(ctx context.Context, job id.Job, g *planpb.JobGraph) (*planpb.JobResult, error) {
+	view := &jobView{console: r.client.Console, name: g.Name, started: time.Now()}
+	refresh := time.Duration(0)
+	if r.client.Console.Terminal() {
+		refresh = 500 * time.Millisecond
+	}
+	defer r.client.Console.Status("")
+	for {
+		result, err := r.session.rest.Follow(ctx, job, refresh, view.show)
+		if err == nil {
+			return result, nil
+		}
+		if ctx.Err() != nil {
+			return nil, context.Cause(ctx)
+		}
+		if err := r.session.lost(ctx, job, err); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// leave is what happens to the job when the user has pressed Ctrl-C.
+func (r *jobRun) leave() {
+	if r.current.IsZero() {
+		return
+	}
+	c := r.client
+	if !config.Get(c.Config, config.ShutdownOnAttachedExit) {
+		c.Console.Say("The job %s goes on. To end it: weft cancel %s", r.current, r.current)
+		return
+	}
+	ctx, cancel := cleanupContext()
+	defer cancel()
+	if err := r.session.rest.Cancel(ctx, r.current); err != nil {
+		c.Console.Say("The job %s could not be cancelled: %v", r.current, err)
+		return
+	}
+	c.Console.Say("Cancelled job %s.", r.current)
+}
+
+// report prints how a job has ended, in Flink's words.
+func (r *jobRun) report(result *planpb.JobResult, g *planpb.JobGraph) {
+	c := r.client.Console
+	if result.GetStatus() != planpb.JobStatus_FINISHED {
+		r.failed = &Failure{ExitFailed, &JobFailed{Name: g.Name, Result: result}}
+		return
+	}
+	c.Print("Program execution finished")
+	c.Print("Job with JobID %s has finished.", result.JobId)
+	c.Print("Job Runtime: %d ms", result.RuntimeMs)
+	if len(result.Accumulators) > 0 {
+		c.Print("Accumulator Results: ")
+		list := slices.Clone(result.Accumulators)
+		slices.SortFunc(list, func(a, b *planpb.Accumulator) int { return strings.Compare(a.Name, b.Name) })
+		for _, a := range list {
+			c.Print("- %s (%s): %s", a.Name, a.Type, a.Value)
+		}
+	}
+}
+
+// JobFailed is a job that did not finish.
+type JobFailed struct {
+	Name   string
+	Result *planpb.JobResult
+}
+
+// Error says what failed, where, and shows the author's stack.
+func (e *JobFailed) Error() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "Job '%s' (JobID %s) ended as %s after %d ms.", e.Name, e.Result.GetJobId(), e.Result.GetStatus(), e.Result.GetRuntimeMs())
+	f := e.Result.GetFailure()
+	if f == nil {
+		return b.String()
+	}
+	fmt.Fprintf(&b, "\nCaused by: %s", f.Message)
+	switch {
+	case f.TaskName != "":
+		fmt.Fprintf(&b, "\n  in %s", f.TaskName)
+	case f.Operator != "":
+		fmt.Fprintf(&b, "\n  in %s", f.Operator)
+	}
+	if f.TaskName != "" && f.Operator != "" && f.Operator != f.TaskName {
+		fmt.Fprintf(&b, ", operator %s", f.Operator)
+	}
+	if f.TaskName != "" || f.Operator != "" {
+		fmt.Fprintf(&b, ", subtask %d, attempt %d", f.Subtask+1, f.Attempt+1)
+	}
+	if f.Host != "" || f.TaskmanagerId != "" {
+		fmt.Fprintf(&b, "\n  on %s (%s)", f.Host, f.TaskmanagerId)
+	}
+	if f.Stack != "" {
+		b.WriteString("\n" + indent(strings.TrimRight(f.Stack, "\n")))
+	}
+	return b.String()
+}
+
+// Info plans a job without submitting it and prints the plan.
+func (c *Client) Info(ctx context.Context, run Run) error {
+	bins, err := c.prepareJob(ctx, run.Job, run.Class)
+	if err != nil {
+		return err
+	}
+	defer bins.close()
+	plan, err := c.startPlan(bins.plan, run.Args)
+	if err != nil {
+		return err
+	}
+	defer plan.end()
+	graph, err := plan.next(ctx, config.Get(c.Config, config.PlanTimeout))
+	if err != nil {
+		return err
+	}
+	if graph == nil {
+		_ = plan.wait(ctx)
+		return plan.withoutExecute()
+	}
+	if err := checkProtocol(graph); err != nil {
+		return err
+	}
+	text, err := planText(filepath.Base(run.Job), graph)
+	if err != nil {
+		return err
+	}
+	c.Console.Print("----------------------- Execution Plan -----------------------")
+	c.Console.Print("%s", text)
+	c.Console.Print("--------------------------------------------------------------")
+	c.Console.Print("\nNo description provided.")
+	return nil
+}

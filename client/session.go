@@ -1,0 +1,412 @@
+package client
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"strings"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/weft-project/weft/am/spec"
+	"github.com/weft-project/weft/config"
+	hadoopconf "github.com/weft-project/weft/internal/hadoop/conf"
+	"github.com/weft-project/weft/rest"
+	"github.com/weft-project/weft/security"
+	"github.com/weft-project/weft/yarnrpc"
+)
+
+// Session is a running session on YARN, or a JobManager reached by its address.
+type Session struct {
+	client *Client
+	// App is zero for a JobManager given by its address.
+	App     yarnrpc.ApplicationID
+	Address string
+	token   string
+	rest    *rest.Client
+}
+
+// restTokenLabel derives the owner's token from the application's secret.
+const restTokenLabel = "rest-owner"
+
+// SessionOptions are for StartSession beyond what is in the configuration.
+type SessionOptions struct {
+	// Ship are local files and directories for the working directory of every process.
+	Ship []string
+	// Dynamic are the settings of the command line, kept in the properties file for later commands.
+	Dynamic map[string]string
+}
+
+// deployment is one start of a session.
+type deployment struct {
+	client  *Client
+	conf    *hadoopconf.Conf
+	rm      *yarnrpc.ClientRM
+	staging *staging
+	sizes   spec.Sizes
+	secret  security.Secret
+	token   string
+	app     yarnrpc.ApplicationID
+	max     yarnrpc.Resource
+	nodes   []yarnrpc.NodeReport
+	// announced ends the note that this process is starting the application; nil before there is one.
+	announced func()
+	// submitted tells that the ResourceManager may know the application.
+	submitted bool
+}
+
+// StartSession starts a session on YARN and returns when it runs. When that fails, or ctx ends before, nothing is left.
+func (c *Client) StartSession(ctx context.Context, o SessionOptions) (*Session, error) {
+	d, err := c.newDeployment()
+	if err != nil {
+		return nil, err
+	}
+	report, err := d.run(ctx, o)
+	if err != nil {
+		return nil, d.undo(err)
+	}
+	address := net.JoinHostPort(report.Host, strconv.Itoa(report.Port))
+	if err := c.remember(d.app, d.token, address); err != nil {
+		return nil, d.undo(err)
+	}
+	if err := c.writeProperties(properties{application: d.app, dynamic: o.Dynamic}); err != nil {
+		// The session runs; commands can name it by its id.
+		c.Console.Say("Warning: %v; later commands need -yid %s", err, d.app)
+	}
+	d.announced()
+	c.Console.Say("YARN application has been deployed successfully.")
+	c.Console.Say("Found Web Interface %s of application '%s'.", address, d.app)
+	return c.newSession(d.app, address, d.token)
+}
+
+func (c *Client) newDeployment() (*deployment, error) {
+	conf, err := c.Hadoop()
+	if err != nil {
+		return nil, err
+	}
+	d := &deployment{client: c, conf: conf, secret: security.NewSecret()}
+	d.token = d.secret.Derive(restTokenLabel).Hex()
+	if d.sizes, err = spec.ContainerSizes(c.Config, conf); err != nil {
+		return nil, &Failure{ExitUsage, err}
+	}
+	if d.sizes.Raised != "" {
+		c.Console.Say("%s", d.sizes.Raised)
+	}
+	if d.rm, err = c.resourceManager(); err != nil {
+		return nil, err
+	}
+	if d.staging, err = c.openStaging(); err != nil {
+		return nil, err
+	}
+	return d, nil
+}
+
+// run submits the application and waits until it runs.
+func (d *deployment) run(ctx context.Context, o SessionOptions) (yarnrpc.ApplicationReport, error) {
+	var none yarnrpc.ApplicationReport
+	c := d.client
+	binary, err := c.clusterBinary()
+	if err != nil {
+		return none, err
+	}
+	// The hash of the binary is often remembered; when it is not, it is made while the ResourceManager answers.
+	hashed := make(chan struct{})
+	go func() {
+		defer close(hashed)
+		if _, _, err := c.hash(binary); err != nil {
+			c.Log.Debug("hash the binary", "error", err)
+		}
+	}()
+	if err := d.newApplication(ctx); err != nil {
+		<-hashed
+		return none, err
+	}
+	<-hashed
+	if err := c.remember(d.app, d.token, ""); err != nil {
+		return none, err
+	}
+	announced, err := c.deploying(d.app)
+	if err != nil {
+		return none, err
+	}
+	d.announced = announced
+	manifest, err := d.upload(ctx, binary, o.Ship)
+	if err != nil {
+		return none, err
+	}
+	submission, err := d.submission(manifest)
+	if err != nil {
+		return none, err
+	}
+	if limit, ok := config.Lookup(c.Config, config.SubmitTimeout); ok {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeoutCause(ctx, limit, &submitTimeout{limit})
+		defer cancel()
+	}
+	c.Console.Say("Submitting application master %s", d.app)
+	d.submitted = true
+	if _, err := d.rm.Submit(ctx, submission); err != nil {
+		if errors.As(context.Cause(ctx), new(*submitTimeout)) {
+			err = context.Cause(ctx)
+		}
+		return none, explainSubmit(err, submission.Queue)
+	}
+	return d.watch(ctx, submission)
+}
+
+// newApplication gets an id and what the cluster can hold.
+func (d *deployment) newApplication(ctx context.Context) error {
+	g, gctx := errgroup.WithContext(ctx)
+	g.Go(func() error {
+		app, err := d.rm.NewApplication(gctx)
+		d.app, d.max = app.ID, app.Max
+		return explainRM(err)
+	})
+	g.Go(func() error {
+		nodes, err := d.rm.ClusterNodes(gctx, yarnrpc.NodeRunning)
+		d.nodes = nodes
+		return explainRM(err)
+	})
+	if err := g.Wait(); err != nil {
+		return err
+	}
+	return checkSizes(d.sizes, d.max, d.nodes)
+}
+
+// clusterBinary is the weft binary that containers run.
+func (c *Client) clusterBinary() (string, error) {
+	path := config.Get(c.Config, config.BlobExecutable)
+	own := path == ""
+	if own {
+		path = c.Executable
+	}
+	platform, err := binaryPlatform(path)
+	if err != nil {
+		return "", err
+	}
+	cluster := config.Get(c.Config, config.ClusterPlatform)
+	if platform != cluster {
+		hint := "set weft.executable to a weft binary for it"
+		if own && runtime.GOOS != "linux" {
+			hint = "set weft.executable (or -j) to the weft binary of the distribution for " + cluster.String()
+		}
+		return "", usage("%s is built for %s, but containers of the cluster run %s: %s", path, platform, cluster, hint)
+	}
+	return path, nil
+}
+
+// upload brings what the containers need to the file system, in parallel.
+func (d *deployment) upload(ctx context.Context, binary string, ship []string) (*spec.Manifest, error) {
+	c := d.client
+	app := d.app.String()
+	if err := d.staging.prepare(ctx, app); err != nil {
+		return nil, err
+	}
+	m := &spec.Manifest{Application: app, User: c.User(d.conf), Base: d.staging.uri(), Version: c.Version, Files: map[string]spec.File{}}
+	var conf, hadoop bytes.Buffer
+	if err := errors.Join(c.Config.Write(&conf), d.conf.WriteXML(&hadoop)); err != nil {
+		return nil, err
+	}
+	type result struct {
+		name string
+		file spec.File
+	}
+	results := make(chan result, 64)
+	g, gctx := errgroup.WithContext(ctx)
+	for name, data := range map[string][]byte{spec.Config: conf.Bytes(), spec.Hadoop: hadoop.Bytes(), spec.Secret: []byte(d.secret.Hex() + "\n")} {
+		g.Go(func() error {
+			f, err := d.staging.put(gctx, app, name, data)
+			results <- result{name, f}
+			return err
+		})
+	}
+	shipped, err := shipFiles(append(config.Get(c.Config, config.ShipFiles), ship...))
+	if err != nil {
+		return nil, err
+	}
+	shipped[spec.Binary] = binary
+	g.Go(func() error {
+		files, gctx := errgroup.WithContext(gctx)
+		files.SetLimit(4)
+		for name, local := range shipped {
+			files.Go(func() error {
+				b, err := d.staging.blob(gctx, app, local)
+				results <- result{name, b.File}
+				return err
+			})
+		}
+		return files.Wait()
+	})
+	done := make(chan error, 1)
+	go func() {
+		done <- g.Wait()
+		close(results)
+	}()
+	for r := range results {
+		m.Files[r.name] = r.file
+	}
+	if err := <-done; err != nil {
+		return nil, err
+	}
+	if n := d.staging.uploaded.Load(); n > 64<<10 {
+		c.Console.Say("Uploaded %s to %s", formatSize(n), d.staging.uri())
+	}
+	return m, nil
+}
+
+// shipFiles lists the files to ship by the name they get: a directory keeps its name and structure.
+func shipFiles(paths []string) (map[string]string, error) {
+	out := map[string]string{}
+	for _, p := range paths {
+		abs, err := filepath.Abs(p)
+		if err != nil {
+			return nil, usage("ship %s: %w", p, err)
+		}
+		parent := filepath.Dir(abs)
+		err = filepath.WalkDir(abs, func(path string, e fs.DirEntry, err error) error {
+			if err != nil || e.IsDir() {
+				return err
+			}
+			info, err := os.Stat(path)
+			if err != nil || !info.Mode().IsRegular() {
+				return err
+			}
+			name, err := filepath.Rel(parent, path)
+			if err != nil {
+				return err
+			}
+			name = filepath.ToSlash(name)
+			switch name {
+			case spec.Binary, spec.Config, spec.Hadoop, spec.Secret:
+				return fmt.Errorf("the name %s is taken by Weft's own file", name)
+			}
+			if info.Size() == 0 {
+				return fmt.Errorf("%s is empty", path)
+			}
+			out[name] = path
+			return nil
+		})
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil, usage("ship %s: there is no such file", p)
+		}
+		if err != nil {
+			return nil, usage("ship %s: %w", p, err)
+		}
+	}
+	return out, nil
+}
+
+// submission says what YARN shall run.
+func (d *deployment) submission(m *spec.Manifest) (yarnrpc.Submission, error) {
+	c := d.client.Config
+	text, err := m.Encode()
+	if err != nil {
+		return yarnrpc.Submission{}, err
+	}
+	name := config.Get(c, config.ApplicationName)
+	if name == "" {
+		name = "Weft session cluster"
+	}
+	env := map[string]string{
+		spec.EnvManifest: text,
+		spec.EnvUser:     m.User,
+		"GOMAXPROCS":     strconv.Itoa(d.sizes.JobManagerVCores),
+		// A tenth is left for what Go does not count: stacks of C, page tables, mapped files.
+		"GOMEMLIMIT": strconv.Itoa(d.sizes.JobManagerMB*9/10) + "MiB",
+	}
+	for _, prefix := range []string{"yarn.application-master.env.", "containerized.master.env."} {
+		for k, v := range c.WithPrefix(prefix) {
+			env[k] = v
+		}
+	}
+	s := yarnrpc.Submission{
+		ID: d.app, Name: name, Type: config.Get(c, config.ApplicationType), Queue: config.Get(c, config.ApplicationQueue),
+		MaxAttempts:   config.Get(c, config.ApplicationAttempts),
+		FailureWindow: config.Get(c, config.AttemptFailuresValidity),
+		AM:            yarnrpc.Resource{MemoryMB: int64(d.sizes.JobManagerMB), VCores: int32(d.sizes.JobManagerVCores)},
+		NodeLabel:     config.Get(c, config.ApplicationNodeLabel),
+		RolledLogs:    config.Get(c, config.RolledLogsInclude),
+		Launch: yarnrpc.Launch{
+			Files:       m.LocalResources(),
+			Environment: env,
+			Commands:    []string{"exec ./" + spec.Binary + " jobmanager --log-dir <LOG_DIR> 1><LOG_DIR>/jobmanager.out 2><LOG_DIR>/jobmanager.err"},
+			ViewACL:     config.Get(c, config.ViewACLs),
+			ModifyACL:   config.Get(c, config.ModifyACLs),
+		},
+	}
+	for _, t := range strings.Split(config.Get(c, config.ApplicationTags), ",") {
+		if t = strings.TrimSpace(t); t != "" {
+			s.Tags = append(s.Tags, t)
+		}
+	}
+	if p := config.Get(c, config.ApplicationPriority); p >= 0 {
+		p32 := int32(p)
+		s.Priority = &p32
+	}
+	return s, nil
+}
+
+// undo removes what an unsuccessful start has left and gives the error to show.
+func (d *deployment) undo(err error) error {
+	ctx, cancel := cleanupContext()
+	defer cancel()
+	if d.submitted {
+		killErr := d.rm.Kill(ctx, d.app, "withdrawn by the client before it ran")
+		if killErr != nil && !errors.Is(killErr, yarnrpc.ErrApplicationNotFound) {
+			err = errors.Join(err, fmt.Errorf("%s could not be withdrawn: %w; end it with yarn application -kill %s", d.app, killErr, d.app))
+		}
+	}
+	if d.announced != nil {
+		d.announced()
+	}
+	if !d.app.IsZero() {
+		err = joinQuiet(err, d.staging.discard(d.app.String()), d.client.forget(d.app))
+	}
+	return err
+}
+
+// joinQuiet adds errors of cleaning up only where there is nothing more important to say; the user's next command cleans up.
+func joinQuiet(err error, others ...error) error {
+	if err != nil {
+		return err
+	}
+	return errors.Join(others...)
+}
+
+// cleanupLimit bounds it.
+const cleanupLimit = 15 * time.Second
+
+// cleanupContext is for work that must be done although the command was interrupted.
+func cleanupContext() (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.Background(), cleanupLimit)
+}
+
+// submitTimeout is why a submission was withdrawn.
+type submitTimeout struct{ limit time.Duration }
+
+func (e *submitTimeout) Error() string {
+	return fmt.Sprintf("did not run after %v (--submit-timeout) and was withdrawn", e.limit)
+}
+
+// explainSubmit turns a refusal into a sentence.
+func explainSubmit(err error, queue string) error {
+	var refused *yarnrpc.SubmitError
+	text := oneLine(err.Error())
+	switch {
+	case errors.As(err, new(*submitTimeout)), errors.Is(err, context.Canceled):
+		return err
+	case strings.Contains(text, "unknown queue"), strings.Contains(text, "queue") && strings.Contains(text, "not found"):
+		return usage("queue %q does not exist or takes no applications: %s", queue, text)
+	case errors.As(err, &refused):
+		return &Failure{ExitFailed, errors.New(text)}
+	}
+	return explainRM(err)
+}

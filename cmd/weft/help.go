@@ -1,0 +1,114 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"strings"
+)
+
+// help is the text of one command.
+type help struct {
+	// usage follows the command's name.
+	usage string
+	// about is one line for the list of commands, text what --help says beyond it.
+	about, text string
+	options     func() []option
+	examples    []string
+}
+
+var helps = map[string]help{
+	"yarn-session": {
+		usage: "[OPTIONS]", about: "start a session on YARN, or attach to a running one",
+		text: "Starts a JobManager in a YARN application; TaskManagers are requested when jobs need slots and given back when\n" +
+			"idle. Attached, commands are read from standard input (help, stop, quit) and Ctrl-C shuts the session down.",
+		options: sessionOptions,
+		examples: []string{
+			"weft yarn-session -jm 1024 -tm 2048 -s 2 -nm counts -d",
+			"weft yarn-session -id application_1700000000000_0001",
+			"echo stop | weft yarn-session -id application_1700000000000_0001",
+			"weft yarn-session -q",
+		},
+	},
+	"run": {
+		usage: "[OPTIONS] JOB [ARGUMENTS...]", about: "run a job in a session",
+		text: "JOB is a job binary, or the directory of a Go package, which is then built for the cluster. Everything after JOB\n" +
+			"belongs to the job and is not looked at. Without -d the job is followed to its end.",
+		options: runOptions,
+		examples: []string{
+			"weft run examples/wordcount -input hdfs:///texts -output hdfs:///counts",
+			"weft run -p 4 -d ./my-job -since 2026-01-01",
+			"weft run -c importer ./my-module",
+			"weft run -yid application_1700000000000_0001 -D restart-strategy.type=none examples/wordcount -input /texts -output /counts",
+		},
+	},
+	"list": {
+		usage: "[OPTIONS]", about: "list the jobs of a session",
+		text:     "Without -a, -r or -s running and scheduled jobs are shown.",
+		options:  listOptions,
+		examples: []string{"weft list", "weft list -a", "weft list -m host:8081"},
+	},
+	"info": {
+		usage: "[OPTIONS] JOB [ARGUMENTS...]", about: "show a job's plan as JSON, without running it",
+		options:  infoOptions,
+		examples: []string{"weft info -p 2 examples/wordcount -input hdfs:///texts -output hdfs:///counts"},
+	},
+	"cancel": {
+		usage: "[OPTIONS] JOBID", about: "cancel a running job",
+		text:     "Returns when the job has ended.",
+		options:  cancelOptions,
+		examples: []string{"weft cancel 0123456789abcdef0123456789abcdef"},
+	},
+	"init": {
+		usage: "DIR", about: "write a job module to start from",
+		text:     "DIR gets a go.mod that finds this distribution's SDK and a main.go that counts words; plain go build builds it.",
+		options:  func() []option { return []option{helpOption()} },
+		examples: []string{"weft init my-job && cd my-job && go run . -input main.go"},
+	},
+}
+
+// exitCodes is the table that help shows.
+const exitCodes = `Exit codes:
+   0    done
+   1    the job or the cluster failed
+   2    the command line, the configuration or the job is wrong
+   3    there is no session, or it does not answer
+   130  ended by Ctrl-C
+`
+
+// printHelp writes a command's help.
+func printHelp(w io.Writer, command string) {
+	h := helps[command]
+	fmt.Fprintf(w, "weft %s: %s\n\nUsage:\n   weft %s %s\n", command, h.about, command, h.usage)
+	if h.text != "" {
+		fmt.Fprintf(w, "\n%s\n", h.text)
+	}
+	fmt.Fprint(w, "\nOptions:\n")
+	width := 0
+	var left []string
+	var shown []option
+	for _, o := range h.options() {
+		if o.hidden {
+			continue
+		}
+		l := "-" + o.names[0]
+		for _, n := range o.names[1:] {
+			l += ", --" + n
+		}
+		if len(o.names[0]) > 1 && len(o.names) == 1 && !o.property {
+			l = "--" + o.names[0]
+		}
+		if o.arg != "" {
+			l += " <" + o.arg + ">"
+		}
+		left, shown, width = append(left, l), append(shown, o), max(width, len(l))
+	}
+	for i, o := range shown {
+		fmt.Fprintf(w, "   %-*s   %s\n", width, left[i], o.doc)
+	}
+	if len(h.examples) > 0 {
+		fmt.Fprintf(w, "\nExamples:\n   %s\n", strings.Join(h.examples, "\n   "))
+	}
+	if command != "init" {
+		fmt.Fprintf(w, "\n%s", exitCodes)
+	}
+}

@@ -1,0 +1,90 @@
+package codec
+
+import (
+	"errors"
+	"fmt"
+	"reflect"
+	"unsafe"
+)
+
+// ErrCorrupt: the bytes are not what Encode makes.
+var ErrCorrupt = errors.New("corrupt record")
+
+// Codec encodes, decodes and clones values of T. It is immutable and safe for concurrent use.
+type Codec[T any] struct {
+	prog *program
+}
+
+// Coder may be implemented by *T to replace the compiled encoding of T.
+type Coder interface {
+	// AppendWeft appends the encoding of the value.
+	AppendWeft(dst []byte) []byte
+	// DecodeWeft reads what AppendWeft wrote; it must not keep src.
+	DecodeWeft(src []byte) error
+}
+
+// Of compiles the codec of T. The error names the field that cannot be encoded, for example
+// "main.Event.Callback: func() cannot be encoded".
+func Of[T any]() (*Codec[T], error) {
+	t := reflect.TypeFor[T]()
+	p, err := newCompiler().compile(t, t.String())
+	if err != nil {
+		return nil, err
+	}
+	return &Codec[T]{prog: p}, nil
+}
+
+// Type is T as Go prints it.
+func (c *Codec[T]) Type() string { return c.prog.typ }
+
+// Flat tells that T holds no pointers: copying the value is cloning it.
+func (c *Codec[T]) Flat() bool { return c.prog.flat }
+
+// Immutable tells that sharing a copy is harmless: T is flat or holds strings besides, but no slice, map or pointer.
+func (c *Codec[T]) Immutable() bool { return c.prog.clone == nil }
+
+// Encoder returns the function that appends a value's encoding.
+func (c *Codec[T]) Encoder() func(dst []byte, v *T) []byte {
+	if f, ok := any(encodeString).(func([]byte, *T) []byte); ok {
+		return f
+	}
+	if f, ok := any(encodeInt64).(func([]byte, *T) []byte); ok {
+		return f
+	}
+	enc := c.prog.enc
+	return func(dst []byte, v *T) []byte { return enc(dst, unsafe.Pointer(v)) }
+}
+
+// Decoder returns the function that decodes the value at src[pos:] into v and gives the position after it. Strings in v
+// are cut from src. v is overwritten as a whole; what it referred to before is not reused.
+func (c *Codec[T]) Decoder() func(src string, pos int, v *T) (int, error) {
+	if f, ok := any(decodeString).(func(string, int, *T) (int, error)); ok {
+		return f
+	}
+	dec := c.prog.dec
+	return func(src string, pos int, v *T) (int, error) { return dec(src, pos, unsafe.Pointer(v)) }
+}
+
+// Cloner returns the function that makes *v independent of whatever it shares with others, in place, or nil where a
+// copy is a clone.
+func (c *Codec[T]) Cloner() func(v *T) {
+	clone := c.prog.clone
+	if clone == nil {
+		return nil
+	}
+	return func(v *T) { clone(unsafe.Pointer(v)) }
+}
+
+// Keeper returns the function that makes *v fit to be kept for long: like Cloner, and strings are copied too so that they do
+// not hold the buffer they were cut from. It is nil where T holds no pointers.
+func (c *Codec[T]) Keeper() func(v *T) {
+	keep := c.prog.keep
+	if keep == nil {
+		return nil
+	}
+	return func(v *T) { keep(unsafe.Pointer(v)) }
+}
+
+func corrupt(pos int, what string) error {
+	return fmt.Errorf("%w: %s at byte %d", ErrCorrupt, what, pos)
+}

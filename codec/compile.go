@@ -1,0 +1,175 @@
+package codec
+
+import (
+	"fmt"
+	"reflect"
+	"time"
+	"unsafe"
+
+	"google.golang.org/protobuf/proto"
+)
+
+// program is the compiled form of one type. Functions take the address of the value.
+type program struct {
+	typ  string
+	size uintptr
+	flat bool
+	// dense: flat, and the memory has no padding and no varying word size, so that its bytes are its encoding.
+	dense bool
+	enc   func(dst []byte, p unsafe.Pointer) []byte
+	dec   func(src string, pos int, p unsafe.Pointer) (int, error)
+	// clone and keep are nil where there is nothing to do.
+	clone func(p unsafe.Pointer)
+	keep  func(p unsafe.Pointer)
+}
+
+// maxElements bounds a decoded count before its elements have been seen: a count can not exceed the bytes left, except for
+// elements of no bytes.
+const maxElements = 1 << 26
+
+type compiler struct {
+	// done holds finished programs and, as placeholders, those under way, so that a type may refer to itself through a
+	// pointer, slice or map.
+	done map[reflect.Type]*program
+}
+
+func newCompiler() *compiler { return &compiler{done: map[reflect.Type]*program{}} }
+
+var (
+	coderType = reflect.TypeFor[Coder]()
+	timeType  = reflect.TypeFor[time.Time]()
+	protoType = reflect.TypeFor[proto.Message]()
+)
+
+func (c *compiler) compile(t reflect.Type, path string) (*program, error) {
+	if p, ok := c.done[t]; ok {
+		return p, nil
+	}
+	p := &program{typ: t.String(), size: t.Size()}
+	c.done[t] = p
+	if err := c.fill(p, t, path); err != nil {
+		delete(c.done, t)
+		return nil, err
+	}
+	return p, nil
+}
+
+func (c *compiler) fill(p *program, t reflect.Type, path string) error {
+	if reflect.PointerTo(t).Implements(coderType) {
+		coderProgram(p, t)
+		return nil
+	}
+	if t == timeType {
+		timeProgram(p)
+		return nil
+	}
+	if t.Kind() == reflect.Pointer && t.Implements(protoType) {
+		protoProgram(p, t)
+		return nil
+	}
+	switch t.Kind() {
+	case reflect.Bool:
+		boolProgram(p)
+	case reflect.Int8, reflect.Uint8:
+		fixedProgram(p, 1)
+	case reflect.Int16, reflect.Uint16:
+		fixedProgram(p, 2)
+	case reflect.Int32, reflect.Uint32, reflect.Float32:
+		fixedProgram(p, 4)
+	case reflect.Int64, reflect.Uint64, reflect.Float64, reflect.Complex64:
+		fixedProgram(p, 8)
+	case reflect.Complex128:
+		fixedProgram(p, 16)
+	case reflect.Int, reflect.Uint:
+		// 8 bytes on the wire, whatever the platform's word is.
+		fixedProgram(p, t.Size())
+	case reflect.String:
+		stringProgram(p)
+	case reflect.Struct:
+		return c.structProgram(p, t, path)
+	case reflect.Array:
+		return c.arrayProgram(p, t, path)
+	case reflect.Slice:
+		return c.sliceProgram(p, t, path)
+	case reflect.Map:
+		return c.mapProgram(p, t, path)
+	case reflect.Pointer:
+		return c.pointerProgram(p, t, path)
+	default:
+		return fmt.Errorf("%s: %s cannot be encoded; use numbers, strings, booleans, structs, slices, maps, pointers, time.Time, "+
+			"proto.Message, or implement codec.Coder", path, t)
+	}
+	return nil
+}
+
+// structProgram joins neighbouring flat fields without padding between them into one copy.
+func (c *compiler) structProgram(p *program, t reflect.Type, path string) error {
+	type step struct {
+		off uintptr
+		p   *program
+	}
+	var steps []step
+	p.flat = true
+	for i := range t.NumField() {
+		f := t.Field(i)
+		if f.Name == "_" {
+			continue
+		}
+		fp, err := c.compile(f.Type, path+"."+f.Name)
+		if err != nil {
+			return err
+		}
+		p.flat = p.flat && fp.flat
+		if n := len(steps); n > 0 && fp.dense && steps[n-1].p.dense && steps[n-1].off+steps[n-1].p.size == f.Offset {
+			joined := &program{size: steps[n-1].p.size + fp.size}
+			fixedProgram(joined, joined.size)
+			steps[n-1].p = joined
+			continue
+		}
+		steps = append(steps, step{f.Offset, fp})
+	}
+	if len(steps) == 1 && steps[0].p.dense && steps[0].p.size == p.size {
+		fixedProgram(p, p.size)
+		return nil
+	}
+	p.enc = func(dst []byte, ptr unsafe.Pointer) []byte {
+		for i := range steps {
+			dst = steps[i].p.enc(dst, unsafe.Add(ptr, steps[i].off))
+		}
+		return dst
+	}
+	p.dec = func(src string, pos int, ptr unsafe.Pointer) (int, error) {
+		var err error
+		for i := range steps {
+			if pos, err = steps[i].p.dec(src, pos, unsafe.Add(ptr, steps[i].off)); err != nil {
+				return pos, err
+			}
+		}
+		return pos, nil
+	}
+	var clones, keeps []step
+	for _, s := range steps {
+		// A placeholder of a recursive type is reached through a pointer, slice or map only, whose own programs are complete.
+		if s.p.clone != nil {
+			clones = append(clones, s)
+		}
+		if s.p.keep != nil {
+			keeps = append(keeps, s)
+		}
+	}
+	if len(clones) > 0 {
+		p.clone = func(ptr unsafe.Pointer) {
+			for i := range clones {
+				clones[i].p.clone(unsafe.Add(ptr, clones[i].off))
+			}
+		}
+	}
+	if len(keeps) > 0 {
+		p.keep = func(ptr unsafe.Pointer) {
+			for i := range keeps {
+				keeps[i].p.keep(unsafe.Add(ptr, keeps[i].off))
+			}
+		}
+	}
+	return nil
+}

@@ -1,0 +1,106 @@
+package config
+
+const sectionYARN = "YARN"
+
+// The application and its containers.
+var (
+	ApplicationID = text(sectionYARN, "yarn.application.id", "",
+		"The running application that commands are for.")
+	ApplicationName = text(sectionYARN, "yarn.application.name", "",
+		"Name of the application; \"Weft session cluster\" and the like without it.")
+	ApplicationType = text(sectionYARN, "yarn.application.type", "Weft",
+		"Type of the application as YARN lists it.")
+	ApplicationQueue = text(sectionYARN, "yarn.application.queue", "",
+		"Queue; the scheduler's choice without it.")
+	ApplicationPriority = declare("Integer", parseInt(-1, 1<<30), sectionYARN, "yarn.application.priority", "-1",
+		"Priority of the application; -1 leaves it to the cluster.")
+	ApplicationNodeLabel = text(sectionYARN, "yarn.application.node-label", "",
+		"Node label for all containers of the application.")
+	TaskManagerNodeLabel = text(sectionYARN, "yarn.taskmanager.node-label", "",
+		"Node label for TaskManagers, in the place of yarn.application.node-label.")
+	ApplicationTags = text(sectionYARN, "yarn.tags", "",
+		"Tags of the application, separated by commas.")
+	ApplicationAttempts = integer(sectionYARN, "yarn.application-attempts", 1, "1",
+		"How often YARN starts the JobManager before the application fails.")
+	AttemptFailuresValidity = duration(sectionYARN, "yarn.application-attempt-failures-validity-interval", "10000",
+		"Failures of the JobManager that are older do not count against yarn.application-attempts; -1 counts all.")
+	ViewACLs = text(sectionYARN, "yarn.view.acls", "",
+		"Users and groups who may see the application in YARN: \"user1,user2 group1,group2\".")
+	ModifyACLs = text(sectionYARN, "yarn.modify.acls", "",
+		"Users and groups who may end the application in YARN.")
+	RolledLogsInclude = text(sectionYARN, "yarn.rolled-logs.include-pattern", "",
+		"Regular expression for log files that YARN collects while the application runs.")
+	RolledLogsExclude = text(sectionYARN, "yarn.rolled-logs.exclude-pattern", "",
+		"Regular expression for log files that YARN does not collect while the application runs.")
+	HeartbeatRequesting = duration(sectionYARN, "yarn.heartbeat.container-request-interval", "100 ms",
+		"How often the ApplicationMaster asks the ResourceManager while container requests are pending (Flink: 500 ms).")
+	HeartbeatIdle = seconds(sectionYARN, "yarn.heartbeat.interval", "5",
+		"How often the ApplicationMaster tells the ResourceManager that it lives while it needs nothing.", alias("yarn.heartbeat-delay"))
+	MaximumFailedContainers = declare("Integer", parseInt(-1, 1<<30), sectionYARN, "yarn.maximum-failed-containers", "-1",
+		"The application fails after this many containers have failed; -1 for no bound.")
+	StagingDirectory = text(sectionYARN, "yarn.staging-directory", "",
+		"Directory under which .weft/ is made for uploads; the user's home directory without it.")
+	FileReplication = declare("Integer", parseInt(-1, 512), sectionYARN, "yarn.file-replication", "-1",
+		"Replication of uploaded files; -1 is the file system's default.")
+	ShipFiles = list(sectionYARN, "yarn.ship-files", "",
+		"Files and directories that lie in the working directory of every process of the application.", alias("yarn.ship-directories"))
+	PropertiesFileLocation = text(sectionYARN, "yarn.properties-file.location", "",
+		"Directory of the file .yarn-properties-USER through which commands find the session; the directory for temporary files without it.")
+	SubmitTimeout = duration(sectionYARN, "yarn.submit.timeout", "",
+		"A submission that is not running after this long is withdrawn, with what YARN said; without it the client waits. Also --submit-timeout.")
+	ClusterPlatform = declare("Platform", parsePlatform, sectionYARN, "weft.cluster.platform", "linux/amd64",
+		"What containers run on, as Go names it; job packages are built for it.")
+	DefaultScheme = text(sectionYARN, "fs.default-scheme", "",
+		"File system of paths without a scheme, such as hdfs://host:8020; fs.defaultFS of the Hadoop configuration without it.")
+)
+
+const sectionExecution = "Jobs"
+
+// What jobs run with.
+var (
+	Target = text(sectionExecution, "execution.target", "",
+		"Where jobs go: local, remote, yarn-session, yarn-per-job or yarn-application. Also -t.")
+	Attached = boolean(sectionExecution, "execution.attached", "false",
+		"Whether the client waits for the job's end. On the command line run waits unless -d is given.")
+	ShutdownOnAttachedExit = boolean(sectionExecution, "execution.shutdown-on-attached-exit", "false",
+		"Whether a job is cancelled when its attached client is ended by Ctrl-C.")
+	DefaultParallelism = integer(sectionExecution, "parallelism.default", 1, "1",
+		"Parallelism of operators that have none of their own. Also -p.")
+	MaxParallelism = declare("Integer", parseInt(-1, 32768), sectionExecution, "pipeline.max-parallelism", "-1",
+		"Number of key groups; -1 is 128.")
+	ObjectReuse = boolean(sectionExecution, "pipeline.object-reuse", "false",
+		"Whether records may be handed on without being cloned: the author promises not to change them.")
+	JobName = text(sectionExecution, "pipeline.name", "",
+		"Name of the job, in the place of the program's.")
+	RuntimeMode = enum(sectionExecution, "execution.runtime-mode", "STREAMING",
+		"How jobs run.", []string{"STREAMING", "BATCH", "AUTOMATIC"})
+	BufferTimeout = duration(sectionExecution, "execution.buffer-timeout.interval", "100 ms",
+		"A buffer that is not full is sent after this long.", alias("execution.buffer-timeout"))
+	BufferTimeoutEnabled = boolean(sectionExecution, "execution.buffer-timeout.enabled", "true",
+		"Whether buffers are sent before they are full.")
+	RestartStrategy = enum(sectionExecution, "restart-strategy.type", "",
+		"What happens when a job fails. Without it, failures of the author's code fail the job at once, and failures of machines restart it, 10 times, after 100 ms to 1 s.",
+		[]string{"none", "off", "disable", "fixed-delay", "fixeddelay", "failure-rate", "failurerate", "exponential-delay", "exponentialdelay"}, alias("restart-strategy"))
+	FixedDelayAttempts = integer(sectionExecution, "restart-strategy.fixed-delay.attempts", 0, "1",
+		"How often fixed-delay restarts a job.")
+	FixedDelay = duration(sectionExecution, "restart-strategy.fixed-delay.delay", "1 s",
+		"How long fixed-delay waits before it restarts a job.")
+	FailureRateMax = integer(sectionExecution, "restart-strategy.failure-rate.max-failures-per-interval", 0, "1",
+		"How many failures failure-rate allows in its interval.")
+	FailureRateInterval = duration(sectionExecution, "restart-strategy.failure-rate.failure-rate-interval", "1 min",
+		"The interval in which failure-rate counts.")
+	FailureRateDelay = duration(sectionExecution, "restart-strategy.failure-rate.delay", "1 s",
+		"How long failure-rate waits before it restarts a job.")
+	ExponentialInitial = duration(sectionExecution, "restart-strategy.exponential-delay.initial-backoff", "1 s",
+		"First delay of exponential-delay.")
+	ExponentialMax = duration(sectionExecution, "restart-strategy.exponential-delay.max-backoff", "1 min",
+		"Longest delay of exponential-delay.")
+	ExponentialMultiplier = float(sectionExecution, "restart-strategy.exponential-delay.backoff-multiplier", "1.5",
+		"By what exponential-delay multiplies its delay after each failure.")
+	ExponentialReset = duration(sectionExecution, "restart-strategy.exponential-delay.reset-backoff-threshold", "1 h",
+		"After this long without a failure exponential-delay begins anew.")
+	ExponentialJitter = float(sectionExecution, "restart-strategy.exponential-delay.jitter-factor", "0.1",
+		"By what part delays of exponential-delay vary at random.")
+	ExponentialAttempts = integer(sectionExecution, "restart-strategy.exponential-delay.attempts-before-reset-backoff", 0, "2147483647",
+		"How often exponential-delay restarts a job.")
+)

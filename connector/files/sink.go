@@ -1,0 +1,212 @@
+package files
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"path"
+	"sync"
+
+	"github.com/weft-project/weft/internal/fs"
+	"github.com/weft-project/weft/operator"
+)
+
+// ScratchPath is where the unfinished output of a job lies, beside the output; "{job}" stands for the job id.
+func ScratchPath(output string) string {
+	scheme, authority, p := fs.SplitURI(output)
+	scratch := path.Join(path.Dir(path.Clean(p)), ".weft-{job}")
+	if scheme == "" {
+		return scratch
+	}
+	return scheme + "://" + authority + scratch
+}
+
+// partReport tells the committer that a part is complete.
+type partReport struct {
+	Part    string
+	Records int64
+}
+
+type partReply struct{}
+
+// TextSink writes lines that format makes of records to output: one file where the sink's parallelism is 1, else a
+// directory of part files. format appends a record's line, without its end.
+func TextSink[T any](output string, format func(dst []byte, v *T) []byte) (operator.Factory, operator.CoordinatorFactory) {
+	return func(c *operator.Context, op int, _ any) (operator.Instance, error) {
+			s := &sink{c: c, op: op, output: output}
+			var line []byte
+			in := operator.Emit[T](func(v *T) {
+				c.Op = op
+				line = append(format(line[:0], v), '\n')
+				s.write(line)
+			})
+			return operator.Instance{Operator: s, Inputs: []any{in}}, nil
+		}, func(c *operator.CoordinatorContext) (operator.Coordinator, error) {
+			return &committer{c: c, output: output, done: operator.NewDoneSet(c.Subtasks), parts: map[int]string{}}, nil
+		}
+}
+
+// attemptDir is where the parts of one attempt of the job are written.
+func attemptDir(c *operator.Context, opID, output string, jobAttempt int) (fs.FileSystem, string, error) {
+	store, p, err := c.Files.Get(output)
+	if err != nil {
+		return nil, "", err
+	}
+	scratch := path.Join(path.Dir(p), ".weft-"+c.Attempt.Job.String())
+	return store, path.Join(scratch, fmt.Sprintf("%.8s-%d", opID, jobAttempt)), nil
+}
+
+type sink struct {
+	operator.Base
+	c       *operator.Context
+	op      int
+	output  string
+	part    string
+	file    fs.Writer
+	buf     *bufio.Writer
+	records int64
+}
+
+// Open is Operator's.
+func (s *sink) Open() error {
+	store, dir, err := attemptDir(s.c, s.c.OpIDs[s.op], s.output, s.c.JobAttempt)
+	if err != nil {
+		return err
+	}
+	// The attempt number makes the name one that no other attempt uses (F2).
+	s.part = path.Join(dir, fmt.Sprintf("part-%05d", s.c.Subtask()))
+	s.file, err = store.Create(s.c.Ctx, s.part, fs.CreateOptions{Parents: true})
+	if err != nil {
+		return operator.External(fmt.Errorf("output %s: %w", s.output, err))
+	}
+	s.buf = bufio.NewWriterSize(s.file, 256<<10)
+	return nil
+}
+
+func (s *sink) write(line []byte) {
+	s.records++
+	if _, err := s.buf.Write(line); err != nil {
+		operator.Abort(operator.External(fmt.Errorf("output %s: %w", s.output, err)))
+	}
+}
+
+// EndInput is Operator's: the part is complete, and the committer is told.
+func (s *sink) EndInput() error {
+	err := s.buf.Flush()
+	if err == nil {
+		err = s.file.Close()
+	}
+	if err != nil {
+		return operator.External(fmt.Errorf("output %s: %w", s.output, err))
+	}
+	s.file = nil
+	_, err = operator.Ask[partReport, partReply](s.c, s.c.OpIDs[s.op], partReport{s.part, s.records})
+	return err
+}
+
+// Close is Operator's.
+func (s *sink) Close(error) error {
+	if s.file == nil {
+		return nil
+	}
+	return s.file.Abort()
+}
+
+// committer publishes the parts by one rename when all are there.
+type committer struct {
+	c      *operator.CoordinatorContext
+	output string
+	done   *operator.DoneSet
+	mu     sync.Mutex
+	parts  map[int]string
+}
+
+// Start is Coordinator's: an output that exists is refused before any work, unless an earlier attempt of this job made it.
+func (m *committer) Start(ctx context.Context) error {
+	store, p, err := m.c.Files.Get(m.output)
+	if err != nil {
+		return operator.User(err)
+	}
+	_, err = store.Stat(ctx, p)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return operator.External(fmt.Errorf("output %s: %w", m.output, err))
+	}
+	return m.ours(ctx, store)
+}
+
+// ours tells whether the output that exists is the commit of an earlier attempt of this job: that attempt left its mark
+// and its parts are gone, which only its rename does.
+func (m *committer) ours(ctx context.Context, store fs.FileSystem) error {
+	for a := range m.c.JobAttempt {
+		_, dir, err := attemptDir(m.c.Context, m.c.OperatorID, m.output, a)
+		if err != nil {
+			return err
+		}
+		if _, err := store.Stat(ctx, dir+".committing"); err != nil {
+			continue
+		}
+		if _, err := store.Stat(ctx, m.committed(dir)); errors.Is(err, fs.ErrNotExist) {
+			return nil
+		}
+	}
+	return operator.User(fmt.Errorf("output %s exists already: remove it or choose another name", m.output))
+}
+
+// committed is what the commit renames: the part itself or the directory of parts.
+func (m *committer) committed(dir string) string {
+	if m.c.Subtasks == 1 {
+		return path.Join(dir, fmt.Sprintf("part-%05d", 0))
+	}
+	return dir
+}
+
+// Handle is Coordinator's.
+func (m *committer) Handle(ctx context.Context, subtask int, payload []byte) ([]byte, error) {
+	return operator.Answer(payload, func(r partReport) (partReply, error) {
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		m.parts[subtask] = r.Part
+		if len(m.parts) == m.c.Subtasks {
+			if err := m.commit(ctx); err != nil {
+				return partReply{}, err
+			}
+		}
+		m.done.End(subtask)
+		return partReply{}, nil
+	})
+}
+
+func (m *committer) commit(ctx context.Context) error {
+	store, dir, err := attemptDir(m.c.Context, m.c.OperatorID, m.output, m.c.JobAttempt)
+	if err != nil {
+		return err
+	}
+	_, target, err := m.c.Files.Get(m.output)
+	if err != nil {
+		return err
+	}
+	mark, err := store.Create(ctx, dir+".committing", fs.CreateOptions{})
+	if err == nil {
+		err = mark.Close()
+	}
+	if err == nil {
+		err = store.Rename(ctx, m.committed(dir), target, false)
+	}
+	if errors.Is(err, fs.ErrExist) {
+		return m.ours(ctx, store)
+	}
+	if err != nil {
+		return fmt.Errorf("output %s: %w", m.output, err)
+	}
+	return nil
+}
+
+// Done is Coordinator's.
+func (m *committer) Done() <-chan struct{} { return m.done.Done() }
+
+// Close is Coordinator's.
+func (m *committer) Close() error { return nil }

@@ -1,0 +1,134 @@
+package jobmanager
+
+import (
+	"time"
+
+	"github.com/weft-project/weft/graph/execution"
+	"github.com/weft-project/weft/rest/restpb"
+	"github.com/weft-project/weft/rpc/controlpb"
+	"github.com/weft-project/weft/rpc/planpb"
+)
+
+// deploy begins an attempt of the job on its slots: first the workers, all at once (docs/adr/0002).
+func (m *JobManager) deploy(j *job, slots []slot) {
+	j.waitingSince = time.Time{}
+	j.slots = slots
+	j.workers = map[string]*workerRef{}
+	held := map[string]int32{}
+	for _, s := range slots {
+		s.tm.slots[s.index] = j
+		held[s.tm.id]++
+		j.workers[s.tm.id] = &workerRef{tm: s.tm}
+	}
+	now := nowMs()
+	j.x.Begin(j.restarts, now)
+	j.x.Each(func(a *execution.Attempt) {
+		tm := slots[a.Slot].tm
+		a.Host, a.TaskManager = tm.register.GetHost(), tm.id
+		a.Set(controlpb.ExecutionState_STATE_DEPLOYING, now)
+	})
+	if !j.move(planpb.JobStatus_RUNNING, nil) {
+		return
+	}
+	r := j.request
+	for id, w := range j.workers {
+		w.tm.send(&controlpb.ToTaskManager{Kind: &controlpb.ToTaskManager_StartWorker{StartWorker: &controlpb.StartWorker{
+			JobId: j.id.String(), JobAttempt: int32(j.x.Number), Binary: r.GetBinary(), Args: r.GetArgs(), Environment: r.GetEnvironment(),
+			Files: r.GetFiles(), Graph: j.x.Graph, PreviousResults: r.GetPreviousResults(), JobSecret: j.secret, Slots: held[id],
+			Config: j.config(), JobName: j.x.Graph.GetName()}}})
+	}
+}
+
+// config is the job's effective configuration for its workers.
+func (j *job) config() map[string]string {
+	out := map[string]string{}
+	for k, v := range j.request.GetConfig() {
+		out[k] = v
+	}
+	for k, v := range j.x.Graph.GetConfig() {
+		out[k] = v
+	}
+	return out
+}
+
+// workerChanged handles a worker's phase.
+func (m *JobManager) workerChanged(j *job, tm *taskManager, s *controlpb.WorkerState) {
+	w := j.workers[tm.id]
+	if w == nil || int(s.GetJobAttempt()) != j.x.Number || w.tm != tm {
+		return // of an earlier attempt
+	}
+	switch s.GetPhase() {
+	case controlpb.WorkerPhase_WORKER_READY:
+		w.ready, w.address = true, s.GetDataAddress()
+		m.deployTasks(j)
+	case controlpb.WorkerPhase_WORKER_EXITED:
+		delete(j.workers, tm.id)
+		m.giveBack(j, tm)
+		if f := s.GetFailure(); f != nil && !w.stopped {
+			if f.TaskmanagerId == "" {
+				f.TaskmanagerId, f.Host = tm.id, tm.register.GetHost()
+			}
+			m.fail(j, f)
+		} else if !w.stopped {
+			m.fail(j, &planpb.Failure{Domain: planpb.FailureDomain_EXTERNAL, Retryable: true, Message: "the worker process ended",
+				TaskmanagerId: tm.id, Host: tm.register.GetHost(), TimestampMs: nowMs()})
+		}
+		m.workersGone(j)
+		m.schedule()
+	}
+}
+
+// deployTasks sends the tasks when every worker is ready.
+func (m *JobManager) deployTasks(j *job) {
+	for _, w := range j.workers {
+		if !w.ready || w.stopped {
+			return
+		}
+	}
+	tasks, coordinator, coordinatorAddress := j.x.Deployment(func(s int) execution.Placement {
+		return execution.Placement{Index: j.slots[s].index, Address: j.workers[j.slots[s].tm.id].address}
+	})
+	byTM := map[string][]*controlpb.TaskDeployment{}
+	for s, list := range tasks {
+		id := j.slots[s].tm.id
+		byTM[id] = append(byTM[id], list...)
+	}
+	j.x.Each(func(a *execution.Attempt) { a.Endpoint = j.workers[j.slots[a.Slot].tm.id].address })
+	for id, list := range byTM {
+		j.workers[id].tm.send(&controlpb.ToTaskManager{Kind: &controlpb.ToTaskManager_Deploy{Deploy: &controlpb.Deploy{
+			JobId: j.id.String(), JobAttempt: int32(j.x.Number), Tasks: list, Coordinator: coordinator, CoordinatorAddress: coordinatorAddress}}})
+	}
+}
+
+// taskChanged handles a task's state.
+func (m *JobManager) taskChanged(j *job, s *controlpb.TaskState) {
+	a := j.x.Find(s.GetId())
+	if a == nil || !a.Set(s.GetState(), nowMs()) {
+		return
+	}
+	if s.GetMetrics() != nil {
+		a.Metrics = s.GetMetrics()
+	}
+	if s.GetAccumulators() != nil {
+		a.Accumulators = s.GetAccumulators()
+	}
+	a.Failure = s.GetFailure()
+	if a.Vertex.GetKind() != planpb.VertexKind_COORDINATOR {
+		j.event(&restpb.JobEvent{Kind: &restpb.JobEvent_Task{Task: &restpb.TaskChange{Name: a.Vertex.GetName(), VertexId: a.Vertex.GetId(),
+			Subtask: int32(a.Subtask), Parallelism: a.Vertex.GetParallelism(), Attempt: int32(a.Number), State: a.State, Host: a.Host,
+			TaskmanagerId: a.TaskManager}}})
+	}
+	switch {
+	case a.State == controlpb.ExecutionState_STATE_FAILED:
+		f := s.GetFailure()
+		if f == nil {
+			f = &planpb.Failure{Domain: planpb.FailureDomain_INTERNAL, Message: "a task failed without saying why", TimestampMs: nowMs()}
+		}
+		if f.GetTaskName() == "" {
+			f.TaskName, f.Subtask, f.VertexId = a.Vertex.GetName(), int32(a.Subtask), a.Vertex.GetId()
+		}
+		m.fail(j, f)
+	case j.x.Status == planpb.JobStatus_RUNNING && j.x.Finished():
+		m.finish(j, planpb.JobStatus_FINISHED)
+	}
+}

@@ -1,0 +1,236 @@
+package jobmanager
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/weft-project/weft/config"
+	"github.com/weft-project/weft/graph/execution"
+	"github.com/weft-project/weft/id"
+	"github.com/weft-project/weft/internal/fs"
+	"github.com/weft-project/weft/internal/role"
+	"github.com/weft-project/weft/rest/jobview"
+	"github.com/weft-project/weft/rest/restpb"
+	"github.com/weft-project/weft/rpc/controlpb"
+	"github.com/weft-project/weft/rpc/planpb"
+	"github.com/weft-project/weft/security"
+)
+
+const (
+	// history is how many ended jobs are remembered.
+	history = 100
+	// maxEvents and maxFailures bound what is remembered of one job.
+	maxEvents   = 1000
+	maxFailures = 32
+	// cleanLimit bounds the removal of a job's unfinished output.
+	cleanLimit = 20 * time.Second
+)
+
+// job is a JobMaster: one job from submission to its end.
+type job struct {
+	m        *JobManager
+	id       id.Job
+	x        *execution.Job
+	request  *restpb.SubmitRequest
+	secret   security.Secret
+	strategy execution.Strategy
+	start    int64
+	end      int64
+	restarts int
+	// waitingSince is set while the job waits for slots.
+	waitingSince time.Time
+	// slots of the current attempt by slot of the job; workers by TaskManager.
+	slots   []slot
+	workers map[string]*workerRef
+	// failures, newest first.
+	failures []*planpb.Failure
+	// next is the status that follows when all workers are gone: RESTARTING's RUNNING, FAILED or CANCELED.
+	next   planpb.JobStatus
+	pause  time.Duration
+	result *planpb.JobResult
+	// cleaning: the end is decided and scratch paths are being removed.
+	cleaning bool
+
+	events    []*restpb.JobEvent
+	sequence  uint64
+	truncated bool
+	changed   chan struct{} // closed and replaced at each event
+}
+
+// workerRef is one worker process of a job.
+type workerRef struct {
+	tm      *taskManager
+	ready   bool
+	stopped bool // StopWorker was sent
+	address string
+}
+
+// submit makes a job of a request. A known id succeeds.
+func (m *JobManager) submit(r *restpb.SubmitRequest) (*job, error) {
+	jid, err := id.ParseJob(r.GetJobId())
+	if err != nil {
+		return nil, err
+	}
+	if j := m.jobs[jid]; j != nil {
+		return j, nil
+	}
+	if g := r.GetGraph(); g.GetProtocolMajor() != role.ProtocolMajor {
+		return nil, fmt.Errorf("the job was built with SDK %s, which speaks plan protocol %d.%d; this cluster speaks %d.%d: build it with the cluster's SDK",
+			g.GetSdkVersion(), g.GetProtocolMajor(), g.GetProtocolMinor(), role.ProtocolMajor, role.ProtocolMinor)
+	}
+	if r.GetBinary().GetSha256() == "" || r.GetBinary().GetUri() == "" {
+		return nil, fmt.Errorf("the submission names no job binary")
+	}
+	now := nowMs()
+	x, err := execution.NewJob(jid, r.GetGraph(), now)
+	if err != nil {
+		return nil, err
+	}
+	j := &job{m: m, id: jid, x: x, request: r, secret: m.o.Secret.Derive(security.LabelJob, jid.String()), start: now,
+		workers: map[string]*workerRef{}, changed: make(chan struct{})}
+	effective := m.o.Config.Clone()
+	for k, v := range r.GetConfig() {
+		effective.Set(config.CommandLine, k, v, "submission")
+	}
+	for k, v := range r.GetGraph().GetConfig() {
+		effective.Set(config.Program, k, v, "program")
+	}
+	j.strategy = strategyOf(effective)
+	m.jobs[jid] = j
+	m.order = append(m.order, j)
+	m.forget()
+	m.o.Log.Info("job submitted", "job", jid, "name", r.GetGraph().GetName(), "slots", x.Slots())
+	j.move(planpb.JobStatus_CREATED, nil)
+	m.await(j)
+	return j, nil
+}
+
+// await makes a job wait for slots, and perhaps get them at once.
+func (m *JobManager) await(j *job) {
+	j.waitingSince = time.Now()
+	m.schedule()
+	if !j.waitingSince.IsZero() {
+		j.note(fmt.Sprintf("waiting for %d slots", j.x.Slots()))
+	}
+}
+
+// forget drops the oldest ended jobs.
+func (m *JobManager) forget() {
+	ended := 0
+	for _, j := range m.order {
+		if execution.Ended(j.x.Status) {
+			ended++
+		}
+	}
+	kept := m.order[:0]
+	for _, j := range m.order {
+		if ended > history && execution.Ended(j.x.Status) {
+			ended--
+			delete(m.jobs, j.id)
+			continue
+		}
+		kept = append(kept, j)
+	}
+	clear(m.order[len(kept):])
+	m.order = kept
+}
+
+// move changes the job's status and tells who watches.
+func (j *job) move(to planpb.JobStatus, f *planpb.Failure) bool {
+	from := j.x.Status
+	if err := j.x.Move(to, nowMs()); err != nil {
+		j.m.o.Log.Error("job status", "job", j.id, "error", err)
+		return false
+	}
+	j.m.o.Log.Info("job status", "job", j.id, "from", from.String(), "to", to.String())
+	j.event(&restpb.JobEvent{Kind: &restpb.JobEvent_Status{Status: &restpb.JobStatusChange{Status: to, Failure: f}}})
+	return true
+}
+
+func (j *job) note(text string) {
+	j.event(&restpb.JobEvent{Kind: &restpb.JobEvent_Note{Note: text}})
+}
+
+func (j *job) event(e *restpb.JobEvent) {
+	j.sequence++
+	e.Sequence, e.TimeMs = j.sequence, nowMs()
+	j.events = append(j.events, e)
+	if len(j.events) > maxEvents {
+		j.events = append([]*restpb.JobEvent(nil), j.events[len(j.events)-maxEvents/2:]...)
+		j.truncated = true
+	}
+	close(j.changed)
+	j.changed = make(chan struct{})
+}
+
+// finish begins the job's end: unfinished output is removed, then the end is announced.
+func (m *JobManager) finish(j *job, status planpb.JobStatus) {
+	if j.cleaning {
+		return
+	}
+	j.cleaning = true
+	j.waitingSince = time.Time{}
+	paths := j.x.Graph.GetScratchPaths()
+	if len(paths) == 0 || m.o.Files == nil {
+		m.ended(j, status)
+		return
+	}
+	go func() {
+		m.removeScratch(j.id, paths)
+		m.l.post(func() { m.ended(j, status) })
+	}()
+}
+
+func (m *JobManager) removeScratch(job id.Job, paths []string) {
+	ctx, cancel := context.WithTimeout(context.Background(), cleanLimit)
+	defer cancel()
+	for _, p := range paths {
+		store, path, err := m.o.Files.Get(fs.ExpandJob(p, job.String()))
+		if err == nil {
+			err = store.Delete(ctx, path, true)
+		}
+		if err != nil {
+			m.o.Log.Warn("unfinished output could not be removed", "job", job, "path", p, "error", err)
+		}
+	}
+}
+
+// ended announces the job's end.
+func (m *JobManager) ended(j *job, status planpb.JobStatus) {
+	j.end = nowMs()
+	r := &planpb.JobResult{JobId: j.id.String(), Status: status, RuntimeMs: j.end - j.start}
+	if status == planpb.JobStatus_FAILED && len(j.failures) > 0 {
+		r.Failure = j.failures[0]
+	}
+	var all []*planpb.Accumulator
+	j.x.Each(func(a *execution.Attempt) {
+		if status != planpb.JobStatus_FINISHED || a.State == controlpb.ExecutionState_STATE_FINISHED {
+			all = append(all, a.Accumulators...)
+		}
+	})
+	r.Accumulators = jobview.Merge(all)
+	j.result = r
+	j.move(status, r.Failure)
+	// The binary's reference and the arguments are not needed any more; the documents are.
+	j.request = &restpb.SubmitRequest{JobId: j.request.GetJobId(), Config: j.request.GetConfig(), Graph: j.request.GetGraph()}
+	m.stopWorkers(j, "the job has ended")
+	m.schedule()
+}
+
+// cancelJob is a user's wish.
+func (m *JobManager) cancelJob(j *job) error {
+	switch s := j.x.Status; {
+	case s == planpb.JobStatus_CANCELED || s == planpb.JobStatus_CANCELLING:
+		return nil
+	case execution.Ended(s) || j.cleaning:
+		return fmt.Errorf("job %s has ended: %s", j.id, s)
+	}
+	j.waitingSince = time.Time{}
+	if j.move(planpb.JobStatus_CANCELLING, nil) {
+		j.next = planpb.JobStatus_CANCELED
+		m.stopWorkers(j, "the job is canceled")
+		m.workersGone(j)
+	}
+	return nil
+}

@@ -1,0 +1,148 @@
+package jobmanager
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"time"
+
+	"google.golang.org/grpc"
+
+	"github.com/weft-project/weft/id"
+	"github.com/weft-project/weft/rest"
+	"github.com/weft-project/weft/rpc/controlpb"
+	"github.com/weft-project/weft/security"
+)
+
+// maxMessage bounds one control message, in bytes.
+const maxMessage = 64 << 20
+
+// tick is how often timeouts are looked at.
+const tick = 500 * time.Millisecond
+
+// JobManager is one leader of a cluster.
+type JobManager struct {
+	o       Options
+	s       settings
+	l       *loop
+	host    string
+	started time.Time
+
+	// Owned by the loop.
+	jobs    map[id.Job]*job
+	order   []*job // submission order
+	tms     map[string]*taskManager
+	pending map[string]time.Time // launched, not registered yet
+	lost    map[string]string    // why TaskManagers went, by id
+	// refused is the driver's last reason why there are no more TaskManagers; empty when there is none.
+	refused string
+	end     func(error)
+}
+
+// New makes a JobManager; Run makes it work.
+func New(o Options) (*JobManager, error) {
+	if !o.Secret.Valid() {
+		return nil, fmt.Errorf("the cluster's secret is missing")
+	}
+	if o.Spec.Slots < 1 {
+		return nil, fmt.Errorf("slots of a TaskManager: %d: expected 1 or more", o.Spec.Slots)
+	}
+	if err := o.Config.Check(); err != nil {
+		return nil, err
+	}
+	if o.Target == "" {
+		o.Target = "yarn-session"
+	}
+	host, err := os.Hostname()
+	if err != nil {
+		host = "localhost"
+	}
+	return &JobManager{o: o, s: o.settings(), l: newLoop(), host: host, started: time.Now(), jobs: map[id.Job]*job{}, tms: map[string]*taskManager{},
+		pending: map[string]time.Time{}, lost: map[string]string{}}, nil
+}
+
+// Backend is what REST shows and changes.
+func (m *JobManager) Backend() rest.Backend { return &backend{m} }
+
+// Run serves until ctx ends, the cluster is shut down (nil) or can not go on (an error).
+func (m *JobManager) Run(ctx context.Context) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	shut := make(chan error, 1)
+	m.end = func(err error) {
+		select {
+		case shut <- err:
+		default:
+		}
+	}
+	secret := m.o.Secret.Derive(security.LabelControl)
+	server := grpc.NewServer(grpc.Creds(security.GRPCCredentials(secret)), grpc.MaxRecvMsgSize(maxMessage), grpc.MaxSendMsgSize(maxMessage))
+	controlpb.RegisterJobManagerServer(server, &control{m: m, ctx: ctx})
+	served := make(chan error, 1)
+	go func() { served <- server.Serve(m.o.RPCListen) }()
+	looped := make(chan struct{})
+	go func() { defer close(looped); m.l.run(ctx) }()
+	ticker := time.NewTicker(tick)
+	defer ticker.Stop()
+	var err error
+	if m.o.Driver != nil {
+		err = m.o.Driver.Start(ctx, m.o.Epoch, events{m})
+	}
+	for running := err == nil; running; {
+		select {
+		case <-ticker.C:
+			m.l.post(m.look)
+		case err = <-shut:
+			running = false
+		case err = <-served:
+			running = false
+		case <-ctx.Done():
+			running = false
+		}
+	}
+	m.stopTaskManagers()
+	cancel(nil)
+	server.Stop()
+	<-looped
+	return err
+}
+
+// stopTaskManagers tells every TaskManager to end and gives the messages a moment to leave.
+func (m *JobManager) stopTaskManagers() {
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
+	defer cancel()
+	var all []*taskManager
+	if err := m.l.ask(ctx, func() {
+		for _, tm := range m.tms {
+			all = append(all, tm)
+			tm.send(&controlpb.ToTaskManager{Kind: &controlpb.ToTaskManager_Shutdown{Shutdown: "the cluster is shut down"}})
+		}
+	}); err != nil {
+		return
+	}
+	for _, tm := range all {
+		select {
+		case <-tm.gone:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// look meets the timeouts: silent TaskManagers, idle ones, slots that nobody gave.
+func (m *JobManager) look() {
+	now := time.Now()
+	for _, tm := range m.tms {
+		if now.Sub(tm.heard) > m.s.heartbeatTimeout {
+			m.loseTaskManager(tm, fmt.Sprintf("no heartbeat for %s", m.s.heartbeatTimeout))
+		}
+	}
+	m.releaseIdle(now)
+	for _, j := range m.order {
+		if !j.waitingSince.IsZero() && now.Sub(j.waitingSince) > m.s.slotRequest {
+			m.slotTimeout(j, fmt.Sprintf("within %s (slot.request.timeout)", m.s.slotRequest))
+		}
+	}
+}
+
+func nowMs() int64 { return time.Now().UnixMilli() }

@@ -1,0 +1,120 @@
+package jobmanager
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net"
+	"time"
+
+	"github.com/weft-project/weft/config"
+	"github.com/weft-project/weft/graph/execution"
+	"github.com/weft-project/weft/internal/fs"
+	"github.com/weft-project/weft/security"
+)
+
+// TaskManagerSpec is the size of a TaskManager.
+type TaskManagerSpec struct {
+	// MemoryMB of its container.
+	MemoryMB int
+	VCores   int
+	Slots    int
+}
+
+// ResourceDriver gets TaskManagers from a platform. Methods return at once.
+type ResourceDriver interface {
+	// Start begins; events are called until ctx ends.
+	Start(ctx context.Context, epoch uint64, events ResourceEvents) error
+	// Require says how many TaskManagers there should be in all, running ones and those to come. It is absolute: saying it
+	// again changes nothing, and the driver asks for exactly what is missing.
+	Require(n int)
+	// Release ends the container of a TaskManager that is not needed.
+	Release(taskManagerID string)
+	// Overview adds what the platform knows to the pages.
+	Overview() ResourceOverview
+}
+
+// ResourceOverview is what a platform shows.
+type ResourceOverview struct {
+	ApplicationID, Name, User, Queue string
+	// PendingTaskManagers are asked for or starting.
+	PendingTaskManagers int
+}
+
+// ResourceEvents is how a driver tells what happens. Calls return at once.
+type ResourceEvents interface {
+	// TaskManagerStarted: its process was launched; registration is awaited.
+	TaskManagerStarted(id, host string)
+	// TaskManagerLost: its container ended; reason is a sentence for people.
+	TaskManagerLost(id string, reason string)
+	// RequestFailed: there will be no (more) TaskManagers, for this reason.
+	RequestFailed(reason string)
+	// Fatal: the cluster can not go on.
+	Fatal(err error)
+}
+
+// Options of New.
+type Options struct {
+	// Epoch of this leader (F1).
+	Epoch uint64
+	// ClusterID names the cluster; on YARN the application id.
+	ClusterID string
+	// Target is how the cluster runs, for the pages: "yarn-session", "standalone", …
+	Target string
+	// Secret is the cluster's.
+	Secret security.Secret
+	Spec   TaskManagerSpec
+	// Driver is nil where TaskManagers come by themselves.
+	Driver ResourceDriver
+	// Files removes jobs' unfinished output.
+	Files  *fs.Registry
+	Config *config.Config
+	Log    *slog.Logger
+	// Version and Revision of this build.
+	Version, Revision string
+	// RPCListen is where TaskManagers dial.
+	RPCListen net.Listener
+}
+
+// limits and times that follow from the configuration.
+type settings struct {
+	heartbeatInterval, heartbeatTimeout time.Duration
+	leaderless                          time.Duration
+	idle                                time.Duration
+	slotRequest                         time.Duration
+	strategy                            execution.Strategy
+}
+
+func (o *Options) settings() settings {
+	c := o.Config
+	return settings{
+		heartbeatInterval: config.Get(c, config.HeartbeatInterval),
+		heartbeatTimeout:  config.Get(c, config.HeartbeatTimeout),
+		leaderless:        config.Get(c, config.LeaderlessTimeout),
+		idle:              config.Get(c, config.TaskManagerIdleTimeout),
+		slotRequest:       config.Get(c, config.SlotRequestTimeout),
+		strategy:          strategyOf(c),
+	}
+}
+
+// strategyOf reads restart-strategy.*; a job's own configuration is read the same way.
+func strategyOf(c *config.Config) execution.Strategy {
+	switch kind := config.Get(c, config.RestartStrategy); kind {
+	case "":
+		return execution.DefaultStrategy()
+	case "none", "off", "disable":
+		return execution.Strategy{Text: "none"}
+	case "exponential-delay", "exponentialdelay":
+		s := execution.Strategy{Attempts: -1, Initial: config.Get(c, config.ExponentialInitial), Most: config.Get(c, config.ExponentialMax), User: true}
+		s.Text = fmt.Sprintf("exponential delay from %s to %s", s.Initial, s.Most)
+		return s
+	case "failure-rate", "failurerate":
+		s := execution.Strategy{Attempts: config.Get(c, config.FailureRateMax), Initial: config.Get(c, config.FailureRateDelay), User: true}
+		s.Text = fmt.Sprintf("at most %d failures", s.Attempts)
+		return s
+	default:
+		s := execution.Strategy{Attempts: config.Get(c, config.FixedDelayAttempts), Initial: config.Get(c, config.FixedDelay), User: true}
+		s.Text = fmt.Sprintf("fixed delay of %s, at most %d restarts", s.Initial, s.Attempts)
+		return s
+	}
+}

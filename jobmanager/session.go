@@ -1,0 +1,265 @@
+package jobmanager
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	"github.com/weft-project/weft/id"
+	"github.com/weft-project/weft/internal/role"
+	"github.com/weft-project/weft/rpc/controlpb"
+)
+
+// sendQueue bounds what waits to be sent to one TaskManager; one that does not take it is lost.
+const sendQueue = 1024
+
+// taskManager is a registered TaskManager. The loop owns it, except for out and gone.
+type taskManager struct {
+	id       string
+	register *controlpb.Register
+	epoch    uint64
+	out      chan *controlpb.ToTaskManager
+	gone     chan struct{} // closed when the stream has ended
+	cancel   context.CancelFunc
+	heard    time.Time
+	rss      int64
+	// slots holds the job of each slot; nil is free.
+	slots     []*job
+	idleSince time.Time
+}
+
+// send queues a message; a full queue ends the session.
+func (t *taskManager) send(m *controlpb.ToTaskManager) {
+	m.Epoch = t.epoch
+	select {
+	case t.out <- m:
+	default:
+		t.cancel()
+	}
+}
+
+func (t *taskManager) free() int {
+	n := 0
+	for _, j := range t.slots {
+		if j == nil {
+			n++
+		}
+	}
+	return n
+}
+
+// control serves the control protocol.
+type control struct {
+	controlpb.UnimplementedJobManagerServer
+	m   *JobManager
+	ctx context.Context
+}
+
+// Session is the stream of one TaskManager.
+func (c *control) Session(stream controlpb.JobManager_SessionServer) error {
+	first, err := stream.Recv()
+	if err != nil {
+		return err
+	}
+	r := first.GetRegister()
+	if refusal := c.m.refusal(r); refusal != "" {
+		// The stream ends with the same sentence; whether this message arrives does not matter.
+		_ = stream.Send(&controlpb.ToTaskManager{Epoch: c.m.o.Epoch, Kind: &controlpb.ToTaskManager_Refused{Refused: refusal}})
+		return status.Error(codes.FailedPrecondition, refusal)
+	}
+	ctx, cancel := context.WithCancel(stream.Context())
+	defer cancel()
+	stop := context.AfterFunc(c.ctx, cancel)
+	defer stop()
+	tm := &taskManager{id: r.GetTaskmanagerId(), register: r, epoch: c.m.o.Epoch, out: make(chan *controlpb.ToTaskManager, sendQueue),
+		gone: make(chan struct{}), cancel: cancel, heard: time.Now(), slots: make([]*job, r.GetSlots()), idleSince: time.Now()}
+	sent := make(chan struct{})
+	go func() {
+		defer close(sent)
+		defer cancel()
+		for {
+			select {
+			case m := <-tm.out:
+				if stream.Send(m) != nil {
+					return // Recv ends too and tells why
+				}
+			case <-ctx.Done():
+				return
+			}
+		}
+	}()
+	c.m.l.post(func() { c.m.taskManagerRegistered(tm) })
+	received := make(chan error, 1)
+	go func() {
+		for {
+			msg, err := stream.Recv()
+			if err != nil {
+				received <- err
+				return
+			}
+			c.m.l.post(func() { c.m.receive(tm, msg) })
+		}
+	}()
+	select {
+	case err = <-received:
+	case <-ctx.Done():
+		err = ctx.Err()
+	}
+	cancel()
+	<-sent
+	close(tm.gone)
+	c.m.l.post(func() {
+		c.m.loseTaskManager(tm, fmt.Sprintf("the connection to the TaskManager ended: %v", status.Convert(err).Message()))
+	})
+	return nil
+}
+
+// refusal says why a TaskManager can not be taken; empty when it can.
+func (m *JobManager) refusal(r *controlpb.Register) string {
+	switch {
+	case r == nil:
+		return "the first message of a TaskManager must be its registration"
+	case r.GetProtocolMajor() != role.ProtocolMajor:
+		return fmt.Sprintf("TaskManager %s speaks control protocol %d.%d, this JobManager %d.%d", r.GetTaskmanagerId(), r.GetProtocolMajor(),
+			r.GetProtocolMinor(), role.ProtocolMajor, role.ProtocolMinor)
+	case r.GetTaskmanagerId() == "" || r.GetSlots() < 1 || r.GetSlots() > 1<<12:
+		return fmt.Sprintf("TaskManager %q with %d slots: expected an id and 1 to 4096 slots", r.GetTaskmanagerId(), r.GetSlots())
+	case r.GetHighestEpoch() > m.o.Epoch:
+		return fmt.Sprintf("TaskManager %s has seen epoch %d, this JobManager has %d", r.GetTaskmanagerId(), r.GetHighestEpoch(), m.o.Epoch)
+	}
+	return ""
+}
+
+func (m *JobManager) taskManagerRegistered(tm *taskManager) {
+	if old := m.tms[tm.id]; old != nil {
+		m.loseTaskManager(old, "it registered again")
+	}
+	delete(m.pending, tm.id)
+	m.tms[tm.id] = tm
+	m.refused = ""
+	tm.send(&controlpb.ToTaskManager{Kind: &controlpb.ToTaskManager_Registered{Registered: &controlpb.Registered{
+		HeartbeatIntervalMs: m.s.heartbeatInterval.Milliseconds(), HeartbeatTimeoutMs: m.s.heartbeatTimeout.Milliseconds(),
+		LeaderlessTimeoutMs: m.s.leaderless.Milliseconds()}}})
+	m.o.Log.Info("TaskManager registered", "taskmanager", tm.id, "host", tm.register.GetHost(), "slots", len(tm.slots))
+	// What still runs there from before the connection broke is not known to any job any more: the jobs were failed then.
+	for _, w := range tm.register.GetWorkers() {
+		tm.send(&controlpb.ToTaskManager{Kind: &controlpb.ToTaskManager_StopWorker{StopWorker: &controlpb.StopWorker{JobId: w.GetJobId(),
+			Reason: "left over from before the connection was lost"}}})
+	}
+	m.schedule()
+}
+
+// receive handles a message of a TaskManager.
+func (m *JobManager) receive(tm *taskManager, msg *controlpb.FromTaskManager) {
+	if m.tms[tm.id] != tm {
+		return // a session that was replaced
+	}
+	tm.heard = time.Now()
+	switch k := msg.GetKind().(type) {
+	case *controlpb.FromTaskManager_Heartbeat:
+		tm.rss = k.Heartbeat.GetRss()
+		for _, w := range k.Heartbeat.GetWorkers() {
+			tm.rss += w.GetRss()
+		}
+		for _, t := range k.Heartbeat.GetMetrics() {
+			if j := m.jobOf(t.GetAttempt().GetJobId()); j != nil {
+				if a := j.x.Find(t.GetAttempt()); a != nil {
+					a.Metrics = t
+				}
+			}
+		}
+		tm.send(&controlpb.ToTaskManager{Kind: &controlpb.ToTaskManager_Heartbeat{Heartbeat: &controlpb.HeartbeatReply{}}})
+	case *controlpb.FromTaskManager_Worker:
+		if j := m.jobOf(k.Worker.GetJobId()); j != nil {
+			m.workerChanged(j, tm, k.Worker)
+		}
+	case *controlpb.FromTaskManager_Tasks:
+		for _, t := range k.Tasks.GetTasks() {
+			if j := m.jobOf(t.GetId().GetJobId()); j != nil {
+				m.taskChanged(j, t)
+			}
+		}
+		if k.Tasks.GetSequence() > 0 {
+			tm.send(&controlpb.ToTaskManager{Kind: &controlpb.ToTaskManager_Acknowledged{Acknowledged: k.Tasks.GetSequence()}})
+		}
+	case *controlpb.FromTaskManager_EpochRefused:
+		m.end(fmt.Errorf("TaskManager %s has seen epoch %d, higher than %d: another JobManager leads", tm.id, k.EpochRefused.GetSeen(), m.o.Epoch))
+	}
+}
+
+func (m *JobManager) jobOf(text string) *job {
+	jid, err := id.ParseJob(text)
+	if err != nil {
+		return nil
+	}
+	return m.jobs[jid]
+}
+
+// loseTaskManager takes a TaskManager out: its slots are gone and the jobs that held them fail.
+func (m *JobManager) loseTaskManager(tm *taskManager, reason string) {
+	if m.tms[tm.id] != tm {
+		return
+	}
+	delete(m.tms, tm.id)
+	tm.cancel()
+	if why := m.lost[tm.id]; why != "" {
+		reason = why // the platform knows better than the connection
+		delete(m.lost, tm.id)
+	}
+	m.o.Log.Warn("TaskManager lost", "taskmanager", tm.id, "reason", reason)
+	for _, j := range m.order {
+		if w := j.workers[tm.id]; w != nil {
+			m.workerLost(j, tm, reason)
+		}
+	}
+	m.schedule()
+}
+
+// events are the driver's reports, posted to the loop.
+type events struct{ m *JobManager }
+
+// TaskManagerStarted is ResourceEvents'.
+func (e events) TaskManagerStarted(id, host string) {
+	e.m.l.post(func() {
+		if e.m.tms[id] == nil {
+			e.m.pending[id] = time.Now()
+		}
+		e.m.o.Log.Info("TaskManager launched", "taskmanager", id, "host", host)
+	})
+}
+
+// TaskManagerLost is ResourceEvents'.
+func (e events) TaskManagerLost(id, reason string) {
+	e.m.l.post(func() {
+		delete(e.m.pending, id)
+		if tm := e.m.tms[id]; tm != nil {
+			e.m.loseTaskManager(tm, reason)
+			return
+		}
+		e.m.o.Log.Warn("TaskManager ended", "taskmanager", id, "reason", reason)
+		for _, j := range e.m.order {
+			if !j.waitingSince.IsZero() {
+				j.note("a TaskManager ended before it was of use: " + reason)
+			}
+		}
+		e.m.schedule()
+	})
+}
+
+// RequestFailed is ResourceEvents'.
+func (e events) RequestFailed(reason string) {
+	e.m.l.post(func() {
+		e.m.refused = reason
+		for _, j := range e.m.order {
+			if !j.waitingSince.IsZero() {
+				e.m.slotTimeout(j, "at all")
+			}
+		}
+	})
+}
+
+// Fatal is ResourceEvents'.
+func (e events) Fatal(err error) { e.m.l.post(func() { e.m.end(err) }) }

@@ -1,0 +1,140 @@
+package jobmanager
+
+import (
+	"fmt"
+	"sort"
+	"time"
+
+	"github.com/weft-project/weft/rpc/controlpb"
+	"github.com/weft-project/weft/rpc/planpb"
+)
+
+// slot is a slot held by a job.
+type slot struct {
+	tm    *taskManager
+	index int
+}
+
+// schedule gives free slots to the jobs that wait, in order of submission, and tells the driver how many TaskManagers
+// there should be.
+func (m *JobManager) schedule() {
+	for _, j := range m.order {
+		if j.waitingSince.IsZero() {
+			continue
+		}
+		if slots := m.take(j.x.Slots()); slots != nil {
+			m.deploy(j, slots)
+		}
+	}
+	m.require()
+}
+
+// take finds n free slots, spread over as many TaskManagers as have some; nil when there are not enough.
+func (m *JobManager) take(n int) []slot {
+	tms := m.sorted()
+	var out []slot
+	for round := 0; len(out) < n; round++ {
+		progress := false
+		for _, tm := range tms {
+			seen := 0
+			for i, holder := range tm.slots {
+				if holder != nil {
+					continue
+				}
+				if seen == round {
+					out = append(out, slot{tm, i})
+					progress = true
+					break
+				}
+				seen++
+			}
+			if len(out) == n {
+				return out
+			}
+		}
+		if !progress {
+			return nil
+		}
+	}
+	return out
+}
+
+func (m *JobManager) sorted() []*taskManager {
+	var tms []*taskManager
+	for _, tm := range m.tms {
+		tms = append(tms, tm)
+	}
+	sort.Slice(tms, func(i, j int) bool { return tms[i].id < tms[j].id })
+	return tms
+}
+
+// wanted is how many slots the waiting jobs need.
+func (m *JobManager) wanted() int {
+	n := 0
+	for _, j := range m.order {
+		if !j.waitingSince.IsZero() {
+			n += j.x.Slots()
+		}
+	}
+	return n
+}
+
+// require tells the driver the number of TaskManagers: those that are there and those still missing.
+func (m *JobManager) require() {
+	if m.o.Driver == nil {
+		return
+	}
+	free := 0
+	for _, tm := range m.tms {
+		free += tm.free()
+	}
+	missing := max(0, m.wanted()-free)
+	m.o.Driver.Require(len(m.tms) + (missing+m.o.Spec.Slots-1)/m.o.Spec.Slots)
+}
+
+// giveBack frees the slots that a job holds on a TaskManager.
+func (m *JobManager) giveBack(j *job, tm *taskManager) {
+	for i := range tm.slots {
+		if tm.slots[i] == j {
+			tm.slots[i] = nil
+		}
+	}
+	if tm.free() == len(tm.slots) {
+		tm.idleSince = time.Now()
+	}
+}
+
+// releaseIdle gives back TaskManagers that have had nothing to do for resourcemanager.taskmanager-timeout.
+func (m *JobManager) releaseIdle(now time.Time) {
+	if m.o.Driver == nil || m.wanted() > 0 {
+		return
+	}
+	for _, tm := range m.sorted() {
+		if tm.free() < len(tm.slots) || now.Sub(tm.idleSince) < m.s.idle {
+			continue
+		}
+		m.o.Log.Info("releasing idle TaskManager", "taskmanager", tm.id, "idle", now.Sub(tm.idleSince).Round(time.Second))
+		delete(m.tms, tm.id)
+		tm.send(&controlpb.ToTaskManager{Kind: &controlpb.ToTaskManager_Shutdown{Shutdown: "released: nothing to do"}})
+		m.o.Driver.Release(tm.id)
+		m.require()
+	}
+}
+
+// slotTimeout fails a job that got no slots, with the figures.
+func (m *JobManager) slotTimeout(j *job, when string) {
+	free, total := 0, 0
+	for _, tm := range m.tms {
+		free += tm.free()
+		total += len(tm.slots)
+	}
+	text := fmt.Sprintf("the job needs %d slots and did not get them %s: %d TaskManagers with %d slots are registered, %d slots are free",
+		j.x.Slots(), when, len(m.tms), total, free)
+	if m.o.Driver != nil {
+		text += fmt.Sprintf(", %d TaskManagers are on their way", m.o.Driver.Overview().PendingTaskManagers)
+	}
+	if m.refused != "" {
+		text += "; " + m.refused
+	}
+	m.fail(j, &planpb.Failure{Domain: planpb.FailureDomain_USER, Message: text, TimestampMs: nowMs()})
+}

@@ -1,0 +1,121 @@
+package operator
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"sync"
+)
+
+// Requests of built-in operators to their coordinators are small JSON documents: they are few (one a split or a part
+// file), and a document can grow.
+
+// Ask sends req to the operator's coordinator and reads its answer.
+func Ask[Req, Resp any](c *Context, operatorID string, req Req) (Resp, error) {
+	var resp Resp
+	b, err := json.Marshal(req)
+	if err != nil {
+		return resp, err
+	}
+	reply, err := c.Call(c.Ctx, operatorID, b)
+	if err != nil {
+		return resp, External(fmt.Errorf("coordinator: %w", err))
+	}
+	if err := json.Unmarshal(reply, &resp); err != nil {
+		return resp, External(fmt.Errorf("coordinator's answer %.60q: %w", reply, err))
+	}
+	return resp, nil
+}
+
+// Answer serves one request by a typed function.
+func Answer[Req, Resp any](payload []byte, f func(Req) (Resp, error)) ([]byte, error) {
+	var req Req
+	if err := json.Unmarshal(payload, &req); err != nil {
+		return nil, fmt.Errorf("request %.60q: %w", payload, err)
+	}
+	resp, err := f(req)
+	if err != nil {
+		return nil, err
+	}
+	return json.Marshal(resp)
+}
+
+// DoneSet closes a channel when n distinct subtasks have ended.
+type DoneSet struct {
+	mu   sync.Mutex
+	left map[int]bool
+	ch   chan struct{}
+}
+
+func NewDoneSet(n int) *DoneSet {
+	d := &DoneSet{left: map[int]bool{}, ch: make(chan struct{})}
+	for i := range n {
+		d.left[i] = true
+	}
+	return d
+}
+
+// End marks a subtask as ended; again is no error.
+func (d *DoneSet) End(subtask int) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.left[subtask] {
+		delete(d.left, subtask)
+		if len(d.left) == 0 {
+			close(d.ch)
+		}
+	}
+}
+
+// Done is closed when all have ended.
+func (d *DoneSet) Done() <-chan struct{} { return d.ch }
+
+// CoordinatorHost runs all coordinators of a job: it is the body of the coordinator task.
+type CoordinatorHost struct {
+	parts map[string]Coordinator
+}
+
+// NewCoordinatorHost makes and starts the coordinators.
+func NewCoordinatorHost(ctx context.Context, c *Context, factories map[string]CoordinatorFactory, subtasks map[string]int) (*CoordinatorHost, error) {
+	h := &CoordinatorHost{parts: map[string]Coordinator{}}
+	for opID, f := range factories {
+		part, err := f(&CoordinatorContext{Context: c, OperatorID: opID, Subtasks: subtasks[opID]})
+		if err == nil {
+			h.parts[opID] = part
+			err = part.Start(ctx)
+		}
+		if err != nil {
+			h.Close()
+			return nil, err
+		}
+	}
+	return h, nil
+}
+
+// Handle answers a request of a subtask to the coordinator of an operator.
+func (h *CoordinatorHost) Handle(ctx context.Context, operatorID string, subtask int, payload []byte) ([]byte, error) {
+	p, ok := h.parts[operatorID]
+	if !ok {
+		return nil, fmt.Errorf("operator %s has no coordinator in this job", operatorID)
+	}
+	return p.Handle(ctx, subtask, payload)
+}
+
+// Wait returns when every coordinator is done, or with the context's error.
+func (h *CoordinatorHost) Wait(ctx context.Context) error {
+	for _, p := range h.parts {
+		select {
+		case <-p.Done():
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	return nil
+}
+
+// Close closes the coordinators.
+func (h *CoordinatorHost) Close() {
+	for _, p := range h.parts {
+		_ = p.Close() // what they held open is read-only; there is nothing to lose
+	}
+}

@@ -1,0 +1,364 @@
+package operator
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"sync/atomic"
+	"time"
+	"unsafe"
+
+	"github.com/weft-project/weft/codec"
+	"github.com/weft-project/weft/network"
+	"github.com/weft-project/weft/rpc/planpb"
+)
+
+// batchBytes is how much memory the values of one local batch take at most, so that the batches of all receivers stay
+// in the second-level cache.
+const batchBytes = 16 << 10
+
+// WriterConfig describes the sending end of one edge.
+type WriterConfig struct {
+	Ctx            context.Context
+	Partition      *network.Partition
+	Partitioner    planpb.Partitioner
+	KeyHash        any // func(*T) uint64 for HASH
+	MaxParallelism int
+	Subtask        int
+	// FlushNow is set by the buffer-timeout timer; the writer looks at it for each record (a plain load).
+	FlushNow    *atomic.Bool
+	BufferSize  int
+	ObjectReuse bool
+	// Blocked receives the nanoseconds spent waiting for credit.
+	Blocked *int64
+}
+
+// Writer is the untyped side of a sending end.
+type Writer interface {
+	// Flush sends what is buffered.
+	Flush() error
+	// End flushes and ends the partition.
+	End() error
+	// Records is how many have been written so far.
+	Records() int64
+}
+
+// Reader is the untyped side of a receiving end.
+type Reader interface {
+	// Process emits the records of an item that holds data and returns their number.
+	Process(item network.Item) (int, error)
+}
+
+// Batch is what local exchange hands over: values that the receiver may use until it releases the batch.
+type Batch[T any] struct{ vals []T }
+
+type writer[T any] struct {
+	cfg     WriterConfig
+	subs    []sub[T]
+	enc     func([]byte, *T) []byte
+	clone   func(*T)
+	size    int // of a network buffer, in bytes
+	limit   int // bytes in a buffer after which it is sent, so much below size that a record of usual length still fits
+	batch   int // values in a local batch
+	records int64
+	next    int
+	free    chan *Batch[T]
+	release func(any)
+}
+
+type sub[T any] struct {
+	s     *network.Subpartition
+	local bool
+	buf   []byte
+	n     int
+	b     *Batch[T]
+}
+
+// NewWriter is Type's.
+func (t *typeOf[T]) NewWriter(cfg WriterConfig) (any, Writer, error) {
+	size := int(unsafe.Sizeof(*new(T)))
+	w := &writer[T]{cfg: cfg, enc: t.codec.Encoder(), size: cfg.BufferSize, limit: cfg.BufferSize - cfg.BufferSize/32,
+		batch: min(1024, max(16, batchBytes/max(size, 1)))}
+	if !cfg.ObjectReuse {
+		w.clone = t.codec.Cloner()
+	}
+	w.subs = make([]sub[T], cfg.Partition.Subs())
+	for i := range w.subs {
+		w.subs[i].s = cfg.Partition.Sub(i)
+	}
+	// Batches come back on a channel: once a batch, never once a record.
+	w.free = make(chan *Batch[T], 6*len(w.subs)+2)
+	w.release = func(b any) {
+		select {
+		case w.free <- b.(*Batch[T]):
+		default:
+		}
+	}
+	emit, err := w.emitter()
+	return emit, w, err
+}
+
+// emitter chooses the function for the partitioner; each is a concrete closure.
+func (w *writer[T]) emitter() (Emit[T], error) {
+	n := len(w.subs)
+	if n == 0 {
+		return nil, fmt.Errorf("partition without consumers")
+	}
+	switch w.cfg.Partitioner {
+	case planpb.Partitioner_HASH:
+		hash, ok := w.cfg.KeyHash.(func(*T) uint64)
+		if !ok {
+			return nil, wrongType(w.cfg.KeyHash, "a key hash")
+		}
+		if n == 1 {
+			return func(v *T) { w.put(0, v) }, nil
+		}
+		maxP := w.cfg.MaxParallelism
+		owner := make([]int32, maxP)
+		for g := range owner {
+			owner[g] = int32(codec.SubtaskOf(g, maxP, n))
+		}
+		return func(v *T) { w.put(int(owner[codec.KeyGroup(hash(v), maxP)]), v) }, nil
+	case planpb.Partitioner_BROADCAST:
+		return func(v *T) {
+			for i := range w.subs {
+				w.put(i, v)
+			}
+		}, nil
+	case planpb.Partitioner_GLOBAL:
+		return func(v *T) { w.put(0, v) }, nil
+	case planpb.Partitioner_SHUFFLE:
+		rnd := rand.New(rand.NewPCG(uint64(w.cfg.Subtask), 1))
+		return func(v *T) { w.put(rnd.IntN(n), v) }, nil
+	case planpb.Partitioner_REBALANCE, planpb.Partitioner_RESCALE:
+		w.next = w.cfg.Subtask % n
+		return func(v *T) {
+			i := w.next
+			if w.next++; w.next == n {
+				w.next = 0
+			}
+			w.put(i, v)
+		}, nil
+	}
+	return func(v *T) { w.put(0, v) }, nil
+}
+
+// put appends one record to a subpartition's buffer or batch.
+func (w *writer[T]) put(i int, v *T) {
+	s := &w.subs[i]
+	w.records++
+	if s.b != nil {
+		s.b.vals = append(s.b.vals, *v)
+		if w.clone != nil {
+			w.clone(&s.b.vals[len(s.b.vals)-1])
+		}
+		if len(s.b.vals) >= w.batch {
+			w.sendBatch(s)
+		} else if w.cfg.FlushNow.Load() {
+			w.flushAll()
+		}
+		return
+	}
+	if s.buf == nil {
+		w.start(s)
+		if s.b != nil {
+			w.records--
+			w.put(i, v)
+			return
+		}
+	}
+	before := len(s.buf)
+	s.buf = w.enc(s.buf, v)
+	s.n++
+	if len(s.buf) >= w.limit {
+		w.full(s, before)
+	} else if w.cfg.FlushNow.Load() {
+		w.flushAll()
+	}
+}
+
+// start gets a buffer or, to a consumer in this process, a batch.
+func (w *writer[T]) start(s *sub[T]) {
+	if s.local || s.s.Local() {
+		s.local = true
+		select {
+		case s.b = <-w.free:
+			s.b.vals = s.b.vals[:0]
+		default:
+			s.b = &Batch[T]{vals: make([]T, 0, w.batch)}
+		}
+		return
+	}
+	buf, ok, err := s.s.TryGet()
+	if err == nil && !ok {
+		w.flushOthers(s) // before waiting: what others wait for must not wait too
+		began := time.Now()
+		buf, err = s.s.Get(w.cfg.Ctx)
+		*w.cfg.Blocked += int64(time.Since(began))
+	}
+	if err != nil {
+		Abort(External(err))
+	}
+	s.buf = buf
+}
+
+// full sends a buffer that has reached its size. The last record may have outgrown it: what came before goes as a buffer,
+// a record larger than a buffer as a large one.
+func (w *writer[T]) full(s *sub[T], before int) {
+	buf, n := s.buf, s.n
+	s.buf, s.n = nil, 0
+	if len(buf) <= w.size {
+		w.check(s.s.Send(buf, n))
+		return
+	}
+	// Append has moved the bytes to memory of its own; Send copies what came before back into the network buffer.
+	last := buf[before:]
+	w.check(s.s.Send(buf[:before], n-1))
+	if len(last) <= w.size {
+		if w.start(s); s.b == nil {
+			s.buf, s.n = append(s.buf, last...), 1
+			return
+		}
+		w.free <- s.b // the consumer has just attached in this process: this one record still goes encoded
+		s.b = nil
+	}
+	w.check(s.s.SendLarge(w.cfg.Ctx, last, 1))
+}
+
+func (w *writer[T]) sendBatch(s *sub[T]) {
+	b := s.b
+	s.b = nil
+	ok, err := s.s.TrySendBatch(b, len(b.vals), w.release)
+	if err == nil && !ok {
+		w.flushOthers(s)
+		began := time.Now()
+		err = s.s.SendBatch(w.cfg.Ctx, b, len(b.vals), w.release)
+		*w.cfg.Blocked += int64(time.Since(began))
+	}
+	w.check(err)
+}
+
+func (w *writer[T]) check(err error) {
+	if err != nil {
+		Abort(External(err))
+	}
+}
+
+// flushOthers sends what other subpartitions have buffered, as far as it goes without waiting.
+func (w *writer[T]) flushOthers(except *sub[T]) {
+	for i := range w.subs {
+		if s := &w.subs[i]; s != except && s.buf != nil {
+			w.flushSub(s)
+		}
+	}
+}
+
+func (w *writer[T]) flushSub(s *sub[T]) {
+	if s.b != nil && len(s.b.vals) > 0 {
+		w.sendBatch(s)
+	}
+	if s.buf != nil && s.n > 0 {
+		buf, n := s.buf, s.n
+		s.buf, s.n = nil, 0
+		w.check(s.s.Send(buf, n))
+	}
+}
+
+func (w *writer[T]) flushAll() {
+	if w.cfg.FlushNow.Load() {
+		w.cfg.FlushNow.Store(false)
+	}
+	for i := range w.subs {
+		w.flushSub(&w.subs[i])
+	}
+}
+
+// Flush is Writer's.
+func (w *writer[T]) Flush() (err error) {
+	defer func() { err = recovered(recover(), err) }()
+	w.flushAll()
+	return nil
+}
+
+// End is Writer's.
+func (w *writer[T]) End() error {
+	if err := w.Flush(); err != nil {
+		return err
+	}
+	for i := range w.subs {
+		s := &w.subs[i]
+		if s.buf != nil {
+			if err := s.s.Send(s.buf, 0); err != nil {
+				return External(err)
+			}
+			s.buf = nil
+		}
+		if err := s.s.SendEvent(network.Event{Kind: network.EndOfPartition}); err != nil {
+			return External(err)
+		}
+	}
+	return nil
+}
+
+// Records is Writer's.
+func (w *writer[T]) Records() int64 { return w.records }
+
+// recovered turns what Abort carried into an error and lets any other panic go on.
+func recovered(r any, err error) error {
+	if r == nil {
+		return err
+	}
+	if e, ok := Aborted(r); ok {
+		return e
+	}
+	panic(r)
+}
+
+type reader[T any] struct {
+	emit   Emit[T]
+	dec    func(string, int, *T) (int, error)
+	shared bool // values refer to the decoded bytes
+	slot   *T
+}
+
+// NewReader is Type's.
+func (t *typeOf[T]) NewReader(emit any) (Reader, error) {
+	e, err := emitOf[T](emit)
+	if err != nil {
+		return nil, err
+	}
+	return &reader[T]{emit: e, dec: t.codec.Decoder(), shared: !t.codec.Flat(), slot: new(T)}, nil
+}
+
+// Process is Reader's.
+func (r *reader[T]) Process(item network.Item) (int, error) {
+	if item.Kind == network.Batch {
+		b, ok := item.Batch.(*Batch[T])
+		if !ok {
+			return 0, wrongType(item.Batch, fmt.Sprintf("%T", b))
+		}
+		for i := range b.vals {
+			r.emit(&b.vals[i])
+		}
+		return len(b.vals), nil
+	}
+	// One arena for the whole buffer: strings are cut from it. Flat types copy what they need, so the buffer serves.
+	var src string
+	if r.shared {
+		src = string(item.Data)
+	} else {
+		src = unsafe.String(unsafe.SliceData(item.Data), len(item.Data))
+	}
+	pos := 0
+	var err error
+	for range item.Records {
+		if pos, err = r.dec(src, pos, r.slot); err != nil {
+			return 0, External(fmt.Errorf("exchange: %w", err))
+		}
+		r.emit(r.slot)
+	}
+	if pos != len(src) {
+		return 0, External(fmt.Errorf("exchange: %w: %d bytes left after %d records", codec.ErrCorrupt, len(src)-pos, item.Records))
+	}
+	return item.Records, nil
+}

@@ -1,0 +1,124 @@
+package operator
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/weft-project/weft/rpc/planpb"
+)
+
+// Operator is one running operator of a subtask. All calls come from the task's goroutine. Records do not pass here: they
+// come through the typed inputs that its factory gave.
+type Operator interface {
+	// Open is called once, before any record, downstream operators first.
+	Open() error
+	// EndInput tells that no more records come; what is left is emitted now. Upstream operators first.
+	EndInput() error
+	// Close releases what Open took, also after a failure or cancellation; err is nil after a normal end.
+	Close(err error) error
+}
+
+// Base is an Operator that does nothing at each step; operators embed it.
+type Base struct{}
+
+// Open is Operator's.
+func (Base) Open() error { return nil }
+
+// EndInput is Operator's.
+func (Base) EndInput() error { return nil }
+
+// Close is Operator's.
+func (Base) Close(error) error { return nil }
+
+// Source is an operator without inputs. The task asks it for records batch by batch.
+type Source interface {
+	Operator
+	// Poll emits a batch of records, at most some thousand, and says how to go on.
+	Poll() (Status, error)
+	// Wake is ready when a source that was Idle may have records again.
+	Wake() <-chan struct{}
+}
+
+// Status is what a Source says after Poll.
+type Status int
+
+// The states of a source.
+const (
+	// More: ask again at once.
+	More Status = iota
+	// Idle: nothing now; ask again after Wake.
+	Idle
+	// End: there will never be more.
+	End
+)
+
+// Instance is what a Factory builds: the operator and its typed inputs (Emit[In] of each).
+type Instance struct {
+	Operator Operator
+	Inputs   []any
+}
+
+// Factory builds one instance; out is the Emit[Out] of what follows (nil for sinks) and op its index in Context.Ops.
+type Factory func(c *Context, op int, out any) (Instance, error)
+
+// Failure is a failure with its domain: what decides between restarting and failing, and what people are told.
+type Failure struct {
+	Domain planpb.FailureDomain
+	Err    error
+}
+
+// Error is the cause's sentence.
+func (f *Failure) Error() string { return f.Err.Error() }
+
+// Unwrap gives the cause.
+func (f *Failure) Unwrap() error { return f.Err }
+
+// External marks a failure of the world outside: worth another attempt.
+func External(err error) error {
+	if err == nil {
+		return nil
+	}
+	return &Failure{planpb.FailureDomain_EXTERNAL, err}
+}
+
+// User marks a failure of the author's code or data.
+func User(err error) error {
+	if err == nil {
+		return nil
+	}
+	return &Failure{planpb.FailureDomain_USER, err}
+}
+
+// DomainOf gives the domain of an error; unmarked errors are the author's.
+func DomainOf(err error) planpb.FailureDomain {
+	var f *Failure
+	if errors.As(err, &f) {
+		return f.Domain
+	}
+	return planpb.FailureDomain_USER
+}
+
+// abort carries an error out of an Emit, which has no result: the task's loop recovers it.
+type abort struct{ err error }
+
+// Abort ends the task's current call with err. It is the way out of an Emit.
+func Abort(err error) { panic(abort{err}) }
+
+// Aborted recovers the error that Abort carried; ok is false for any other panic.
+func Aborted(recovered any) (error, bool) {
+	a, ok := recovered.(abort)
+	return a.err, ok
+}
+
+// wrongType is a bug in the graph translation: an edge joins two element types.
+func wrongType(got any, want string) error {
+	return &Failure{planpb.FailureDomain_INTERNAL, fmt.Errorf("operator is linked to a %T, expected %s", got, want)}
+}
+
+func emitOf[T any](out any) (Emit[T], error) {
+	e, ok := out.(Emit[T])
+	if !ok {
+		return nil, wrongType(out, fmt.Sprintf("%T", Emit[T](nil)))
+	}
+	return e, nil
+}

@@ -1,0 +1,136 @@
+package rest
+
+import (
+	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/netip"
+	"strings"
+)
+
+// minToken is the shortest token accepted, in characters: 128 bits in hexadecimal.
+const minToken = 32
+
+// proxyUserCookie is set by YARN's web proxy on each request it forwards: the user it has seen (WebAppProxyServlet).
+const proxyUserCookie = "proxy-user"
+
+// principal is who sent a request.
+type principal struct {
+	// owner may do everything: has the token, or nobody needs one.
+	owner bool
+	// user is whom YARN's web proxy has seen, for a request that came through it.
+	user string
+}
+
+type principalKey struct{}
+
+// authenticator tells who sent a request.
+type authenticator struct {
+	noAuth bool
+	// token is a digest of the owner's token, so that comparing takes the same time whatever is sent.
+	token   [sha256.Size]byte
+	proxies *proxyHosts
+}
+
+func newAuthenticator(o Options) (*authenticator, error) {
+	if o.NoAuth {
+		return &authenticator{noAuth: true}, nil
+	}
+	if len(o.Token) < minToken {
+		return nil, fmt.Errorf("rest server: the owner's token has %d characters, expected at least %d; set security.rest.auth: none to serve without", len(o.Token), minToken)
+	}
+	return &authenticator{token: sha256.Sum256([]byte(o.Token)), proxies: newProxyHosts(o.ProxyHosts, o.Lookup, o.Log)}, nil
+}
+
+var errNoToken = errors.New("the request has no token")
+
+// identify tells who sent the request, or why nobody who may look did.
+func (a *authenticator) identify(r *http.Request) (principal, error) {
+	if a.noAuth {
+		return principal{owner: true}, nil
+	}
+	reading := r.Method == http.MethodGet || r.Method == http.MethodHead
+	if header := r.Header.Get("Authorization"); header != "" {
+		scheme, value, _ := strings.Cut(header, " ")
+		if strings.EqualFold(scheme, "Bearer") {
+			if a.tokenIs(strings.TrimSpace(value)) {
+				return principal{owner: true}, nil
+			}
+			return principal{}, errors.New("the token is not the owner's")
+		}
+		// A browser can be given the token as a password. It would send it along with requests other sites make, so it
+		// opens what can be read, never what changes something.
+		if _, password, ok := r.BasicAuth(); ok {
+			if a.tokenIs(password) && reading {
+				return principal{}, nil
+			}
+			return principal{}, errors.New("the password is not the owner's token, or the request is not for reading")
+		}
+		return principal{}, fmt.Errorf("the Authorization scheme %.20q is not Bearer", scheme)
+	}
+	if !reading || !a.proxies.contains(r.Context(), peerAddress(r)) {
+		return principal{}, errNoToken
+	}
+	// The machine of the proxy has other users than the proxy; what the proxy forwards names a user.
+	cookie, err := r.Cookie(proxyUserCookie)
+	if err != nil || cookie.Value == "" {
+		return principal{}, errNoToken
+	}
+	return principal{user: cookie.Value}, nil
+}
+
+func (a *authenticator) tokenIs(sent string) bool {
+	digest := sha256.Sum256([]byte(sent))
+	return hmac.Equal(digest[:], a.token[:])
+}
+
+// peerAddress is the address at the other end of the connection. Headers such as X-Forwarded-For are not believed.
+func peerAddress(r *http.Request) netip.Addr {
+	ap, err := netip.ParseAddrPort(r.RemoteAddr)
+	if err != nil {
+		return netip.Addr{}
+	}
+	return ap.Addr().Unmap().WithZone("")
+}
+
+// authenticated lets pass who may look, and leaves word who it is for checkOwner.
+func (s *Server) authenticated(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		who, err := s.auth.identify(r)
+		if err != nil {
+			s.refuse(w, r, err)
+			return
+		}
+		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), principalKey{}, who)))
+	})
+}
+
+// refuse answers 401. Browsers are offered to ask for a password; programs are not.
+func (s *Server) refuse(w http.ResponseWriter, r *http.Request, reason error) {
+	s.log.Debug("request refused", "method", r.Method, "path", r.URL.Path, "peer", r.RemoteAddr, "reason", reason)
+	if strings.Contains(r.Header.Get("Accept"), "text/html") {
+		w.Header().Add("WWW-Authenticate", `Basic realm="weft: any user name, the owner's token as password", charset="UTF-8"`)
+	}
+	w.Header().Add("WWW-Authenticate", `Bearer realm="weft"`)
+	writeErrors(w, http.StatusUnauthorized, unauthorized(reason.Error()))
+}
+
+func unauthorized(reason string) string {
+	return reason + "; send Authorization: Bearer TOKEN with the owner's token (~/.weft/CLUSTER/token of the user who started the cluster), or open the page through YARN's web proxy, which may read"
+}
+
+// checkOwner refuses who may only look.
+func (s *Server) checkOwner(r *http.Request) error {
+	who, _ := r.Context().Value(principalKey{}).(principal)
+	if who.owner {
+		return nil
+	}
+	reason := "the request is not for reading and its token was not sent as Bearer"
+	if who.user != "" {
+		reason = fmt.Sprintf("YARN's web proxy sent this for user %.64q, who may read only", who.user)
+	}
+	return &Error{Status: http.StatusUnauthorized, Message: unauthorized(reason)}
+}

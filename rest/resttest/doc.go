@@ -1,0 +1,2 @@
+// Package resttest is core: a scripted rest.Backend for tests of servers, clients and pages.
+package resttest

@@ -1,0 +1,66 @@
+package stream
+
+import (
+	"bufio"
+	"fmt"
+	"os"
+	"sync"
+
+	"github.com/weft-project/weft/connector/files"
+	"github.com/weft-project/weft/operator"
+)
+
+// WriteText writes a line for each record: one file when the sink's parallelism is 1, else a directory of part files. The
+// output is present only when the job has finished; one that exists already is refused.
+func WriteText[T any](in *Stream[T], name, uri string, format func(T) string, opts ...Option) {
+	AppendText(in, name, uri, func(dst []byte, v *T) []byte { return append(dst, format(*v)...) }, opts...)
+}
+
+// AppendText is WriteText with a function that appends the line, without its end, to memory that is used again.
+func AppendText[T any](in *Stream[T], name, uri string, format func(dst []byte, v *T) []byte, opts ...Option) {
+	factory, coordinator := files.TextSink(uri, format)
+	n := addSink(in.env, name, "sink", in.inputs(), factory, opts)
+	n.Coordinator = coordinator
+	n.Writes = []string{uri}
+	n.Scratch = []string{files.ScratchPath(uri)}
+}
+
+// stdout is shared by the subtasks of a process that print.
+var stdout sync.Mutex
+
+// Print writes each record to the standard output of the process its subtask runs in: the terminal in a local run, the worker's
+// log on a cluster.
+func Print[T any](in *Stream[T], name string, opts ...Option) {
+	f := operator.SinkFactory(func(*operator.Context) (func(T), func() error) {
+		w := bufio.NewWriter(lockedStdout{})
+		return func(v T) {
+			fmt.Fprintln(w, v)
+		}, w.Flush
+	})
+	addSink(in.env, name, "sink", in.inputs(), f, opts)
+}
+
+type lockedStdout struct{}
+
+// Write is io.Writer's: whole buffers of one subtask at a time.
+func (lockedStdout) Write(p []byte) (int, error) {
+	stdout.Lock()
+	defer stdout.Unlock()
+	return os.Stdout.Write(p)
+}
+
+// Discard drops the records.
+func Discard[T any](in *Stream[T], name string, opts ...Option) {
+	addSink(in.env, name, "sink", in.inputs(), operator.DiscardFactory[T](), opts)
+}
+
+// ForEach gives each record to fn.
+func ForEach[T any](in *Stream[T], name string, fn func(T), opts ...Option) {
+	ForEachWith(in, name, func(*Context) func(T) { return fn }, opts...)
+}
+
+// ForEachWith is ForEach with a function made for each subtask.
+func ForEachWith[T any](in *Stream[T], name string, open func(*Context) func(T), opts ...Option) {
+	f := operator.SinkFactory(func(c *operator.Context) (func(T), func() error) { return open(&Context{c}), nil })
+	addSink(in.env, name, "sink", in.inputs(), f, opts)
+}

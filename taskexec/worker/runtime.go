@@ -1,0 +1,229 @@
+package worker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/weft-project/weft/id"
+	"github.com/weft-project/weft/internal/fs"
+	"github.com/weft-project/weft/network"
+	"github.com/weft-project/weft/operator"
+	"github.com/weft-project/weft/rpc/controlpb"
+	"github.com/weft-project/weft/rpc/planpb"
+)
+
+// defaultBufferTimeout is how long a record waits in a buffer that is not full.
+const defaultBufferTimeout = 5 * time.Millisecond
+
+// Config is what a Runtime needs.
+type Config struct {
+	Job        id.Job
+	JobAttempt int
+	Program    *operator.Program
+	Manager    *network.Manager
+	Files      *fs.Registry
+	Log        *slog.Logger
+	// Config is the job's effective configuration.
+	Config map[string]string
+	// Memory is the worker's budget in bytes; 0 means unknown.
+	Memory int64
+	// Host and TaskManager are named in failures.
+	Host, TaskManager string
+	// Report is told of every state change, from the task's goroutine.
+	Report func(*controlpb.TaskState)
+}
+
+// Runtime runs the tasks of one job in this process.
+type Runtime struct {
+	cfg           Config
+	ctx           context.Context
+	stop          context.CancelFunc
+	running       sync.WaitGroup
+	bufferTimeout time.Duration
+
+	mu struct {
+		sync.Mutex
+		tasks map[id.Attempt]*task
+		// flags of all writers, set by the flush timer.
+		flags []*atomic.Bool
+	}
+}
+
+// NewRuntime starts a runtime without tasks.
+func NewRuntime(cfg Config) *Runtime {
+	r := &Runtime{cfg: cfg, bufferTimeout: bufferTimeout(cfg.Config)}
+	r.ctx, r.stop = context.WithCancel(context.Background())
+	r.mu.tasks = map[id.Attempt]*task{}
+	if r.bufferTimeout > 0 {
+		r.running.Add(1)
+		go r.flushTimer()
+	}
+	return r
+}
+
+// bufferTimeout reads the key in its new and its old name; a value without a unit is in milliseconds.
+func bufferTimeout(config map[string]string) time.Duration {
+	for _, key := range []string{"execution.buffer-timeout.interval", "execution.buffer-timeout"} {
+		v := strings.ReplaceAll(config[key], " ", "")
+		if v == "" {
+			continue
+		}
+		if ms, err := strconv.ParseInt(v, 10, 64); err == nil {
+			return time.Duration(ms) * time.Millisecond
+		}
+		if d, err := time.ParseDuration(v); err == nil {
+			return d
+		}
+	}
+	return defaultBufferTimeout
+}
+
+// flushTimer asks all writers to flush, by a flag that each looks at when it writes.
+func (r *Runtime) flushTimer() {
+	defer r.running.Done()
+	t := time.NewTicker(r.bufferTimeout)
+	defer t.Stop()
+	for {
+		select {
+		case <-t.C:
+			r.mu.Lock()
+			for _, f := range r.mu.flags {
+				f.Store(true)
+			}
+			r.mu.Unlock()
+		case <-r.ctx.Done():
+			return
+		}
+	}
+}
+
+// flushFlag makes the flag of one writer. Each has a cache line of its own: writers of different tasks read them for every
+// record.
+func (r *Runtime) flushFlag() *atomic.Bool {
+	padded := new(struct {
+		_ [64]byte
+		f atomic.Bool
+		_ [64]byte
+	})
+	if r.bufferTimeout == 0 {
+		padded.f.Store(true)
+		return &padded.f
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.mu.flags = append(r.mu.flags, &padded.f)
+	return &padded.f
+}
+
+// AttemptOf reads the ids of a protocol message.
+func AttemptOf(a *controlpb.AttemptId) (id.Attempt, error) {
+	job, err := id.ParseJob(a.GetJobId())
+	if err != nil {
+		return id.Attempt{}, err
+	}
+	v, err := id.ParseVertex(a.GetVertexId())
+	if err != nil {
+		return id.Attempt{}, err
+	}
+	return id.Attempt{Job: job, Vertex: v, Subtask: int(a.GetSubtask()), Number: int(a.GetAttempt())}, nil
+}
+
+// Deploy starts tasks. All partitions are opened before the first task starts, so that consumers find their producers.
+func (r *Runtime) Deploy(d *controlpb.Deploy) error {
+	var tasks []*task
+	for _, td := range d.GetTasks() {
+		t, err := r.newTask(td, d)
+		if err == nil {
+			err = t.openPartitions()
+		}
+		if err != nil {
+			for _, t := range tasks {
+				t.closeNetwork(err)
+			}
+			return err
+		}
+		tasks = append(tasks, t)
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, t := range tasks {
+		r.mu.tasks[t.attempt] = t
+		r.running.Add(1)
+		go func() {
+			defer r.running.Done()
+			t.run()
+		}()
+	}
+	return nil
+}
+
+// newTask checks a deployment against the program.
+func (r *Runtime) newTask(td *controlpb.TaskDeployment, d *controlpb.Deploy) (*task, error) {
+	attempt, err := AttemptOf(td.GetId())
+	if err != nil {
+		return nil, err
+	}
+	if attempt.Job != r.cfg.Job {
+		return nil, fmt.Errorf("task %s of job %s: this worker runs job %s", attempt, attempt.Job, r.cfg.Job)
+	}
+	t := &task{r: r, attempt: attempt, td: td, coordinator: d.GetCoordinatorAddress()}
+	for _, v := range r.cfg.Program.Graph.GetVertices() {
+		if v.GetId() == td.GetId().GetVertexId() {
+			t.vertex = v
+		}
+	}
+	if t.vertex == nil {
+		return nil, fmt.Errorf("task %s: the job has no vertex %s", attempt, td.GetId().GetVertexId())
+	}
+	t.isCoordinator = t.vertex.GetKind() == planpb.VertexKind_COORDINATOR
+	if t.code = r.cfg.Program.Vertices[t.vertex.GetId()]; t.code == nil && !t.isCoordinator {
+		return nil, fmt.Errorf("task %s: the program has no code for vertex %q", attempt, t.vertex.GetName())
+	}
+	t.ctx, t.cancel = context.WithCancelCause(r.ctx)
+	return t, nil
+}
+
+// errCanceled is the cause of a task that was told to stop.
+var errCanceled = errors.New("the task was canceled")
+
+// Cancel stops tasks; unknown ones are no error.
+func (r *Runtime) Cancel(ids []*controlpb.AttemptId) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, pb := range ids {
+		if a, err := AttemptOf(pb); err == nil {
+			if t := r.mu.tasks[a]; t != nil {
+				t.cancel(errCanceled)
+			}
+		}
+	}
+}
+
+// Close cancels what runs and waits for it.
+func (r *Runtime) Close() {
+	r.mu.Lock()
+	for _, t := range r.mu.tasks {
+		t.cancel(errCanceled)
+	}
+	r.mu.Unlock()
+	r.stop()
+	r.running.Wait()
+}
+
+// Metrics gives the running totals of all tasks.
+func (r *Runtime) Metrics() []*controlpb.TaskMetrics {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	out := make([]*controlpb.TaskMetrics, 0, len(r.mu.tasks))
+	for _, t := range r.mu.tasks {
+		out = append(out, t.metrics())
+	}
+	return out
+}

@@ -1,0 +1,305 @@
+package worker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync/atomic"
+	"time"
+
+	"github.com/weft-project/weft/id"
+	"github.com/weft-project/weft/network"
+	"github.com/weft-project/weft/operator"
+	"github.com/weft-project/weft/rpc/controlpb"
+	"github.com/weft-project/weft/rpc/planpb"
+)
+
+// task is one execution attempt of one subtask.
+type task struct {
+	r             *Runtime
+	attempt       id.Attempt
+	td            *controlpb.TaskDeployment
+	vertex        *planpb.JobVertex
+	code          *operator.Vertex
+	isCoordinator bool
+	coordinator   string
+	ctx           context.Context
+	cancel        context.CancelCauseFunc
+
+	partitions map[uint32]*network.Partition
+	gate       *network.Gate
+	// edges is the edge of each gate channel.
+	edges []uint32
+
+	opctx   *operator.Context
+	chain   *operator.Chain
+	writers []operator.Writer
+	readers map[uint32]operator.Reader
+
+	// Owned by the task's goroutine.
+	recordsIn int64
+	blocked   int64 // nanoseconds without credit
+	idle      int64 // nanoseconds without input
+	started   time.Time
+
+	// pub is what other goroutines may read, written once a batch.
+	pub published
+}
+
+// published has a cache line to itself: another core reads it.
+type published struct {
+	_                                                [64]byte
+	recordsIn, recordsOut, idle, blocked, busy, done atomic.Int64
+	_                                                [64]byte
+}
+
+// run is the life of the task.
+func (t *task) run() {
+	t.started = time.Now()
+	t.report(controlpb.ExecutionState_STATE_INITIALIZING, nil)
+	err := t.work()
+	if cause := context.Cause(t.ctx); err != nil && cause != nil && !errors.Is(err, errPanic) {
+		err = cause // what a canceled task trips over on its way out is not the reason
+	}
+	t.closeNetwork(err)
+	t.publish()
+	t.pub.done.Store(int64(time.Since(t.started)))
+	switch {
+	case err == nil:
+		t.report(controlpb.ExecutionState_STATE_FINISHED, nil)
+	case errors.Is(err, errCanceled) || errors.Is(err, context.Canceled):
+		t.report(controlpb.ExecutionState_STATE_CANCELED, nil)
+	default:
+		t.holdBack(err)
+		t.report(controlpb.ExecutionState_STATE_FAILED, t.failure(err))
+	}
+	t.cancel(errCanceled)
+}
+
+// peerGrace is how long a task that failed because of a peer waits for the peer's own report to arrive first, so that the
+// root cause is what people see and what decides about a restart.
+const peerGrace = time.Second
+
+func (t *task) holdBack(err error) {
+	if errors.Is(err, network.ErrPeerGone) || errors.Is(err, network.ErrPeerFailed) {
+		select {
+		case <-time.After(peerGrace):
+		case <-t.ctx.Done():
+		}
+	}
+}
+
+func (t *task) work() (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = t.panicked(p)
+		}
+	}()
+	if t.isCoordinator {
+		return t.coordinate()
+	}
+	if err := t.link(); err != nil {
+		return err
+	}
+	err = t.process()
+	if closeErr := t.chain.Close(err); err == nil {
+		err = closeErr
+	}
+	return err
+}
+
+// process runs the chain from Open to the end of its input.
+func (t *task) process() (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = t.panicked(p)
+		}
+	}()
+	if err := t.chain.Open(); err != nil {
+		return err
+	}
+	t.report(controlpb.ExecutionState_STATE_RUNNING, nil)
+	loop := t.gateLoop
+	if t.chain.Source != nil {
+		loop = t.sourceLoop
+	}
+	if err := loop(); err != nil {
+		return err
+	}
+	if err := t.chain.EndInput(); err != nil {
+		return err
+	}
+	for _, w := range t.writers {
+		if err := w.End(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (t *task) openPartitions() error {
+	t.partitions = map[uint32]*network.Partition{}
+	for _, out := range t.td.GetOutputs() {
+		var consumers []id.Attempt
+		for _, c := range out.GetConsumers() {
+			a, err := AttemptOf(c)
+			if err != nil {
+				return err
+			}
+			consumers = append(consumers, a)
+		}
+		p, err := t.r.cfg.Manager.OpenPartition(network.PartitionConfig{Producer: t.attempt, Edge: out.GetEdge(), Consumers: consumers})
+		if err != nil {
+			return err
+		}
+		t.partitions[out.GetEdge()] = p
+	}
+	return nil
+}
+
+func (t *task) openGate() error {
+	var channels []network.ChannelConfig
+	for _, in := range t.td.GetInputs() {
+		for _, ch := range in.GetChannels() {
+			a, err := AttemptOf(ch.GetProducer())
+			if err != nil {
+				return err
+			}
+			channels = append(channels, network.ChannelConfig{Producer: a, Edge: in.GetEdge(), Address: ch.GetAddress(), Subpartition: int(ch.GetSubpartition())})
+			t.edges = append(t.edges, in.GetEdge())
+		}
+	}
+	if len(channels) == 0 {
+		return nil
+	}
+	var err error
+	t.gate, err = t.r.cfg.Manager.OpenGate(network.GateConfig{Consumer: t.attempt, Channels: channels})
+	return err
+}
+
+// link builds the chain and joins it to gate and partitions.
+func (t *task) link() error {
+	if err := t.openGate(); err != nil {
+		return err
+	}
+	g := t.r.cfg.Program.Graph
+	t.opctx = &operator.Context{
+		Ctx: t.ctx, Attempt: t.attempt, JobAttempt: t.r.cfg.JobAttempt, JobName: g.GetName(), TaskName: t.vertex.GetName(),
+		Parallelism: int(t.td.GetParallelism()), MaxParallelism: int(t.td.GetMaxParallelism()),
+		Files: t.r.cfg.Files, Log: t.r.cfg.Log, Call: t.callCoordinator, Config: t.r.cfg.Config,
+		Batch: g.GetMode() == planpb.RuntimeMode_BATCH, Memory: t.r.cfg.Memory, Op: -1,
+		ObjectReuse: t.r.cfg.Config["pipeline.object-reuse"] == "true",
+	}
+	var err error
+	t.chain, err = t.code.Link(t.opctx, t.newWriter)
+	if err != nil {
+		return err
+	}
+	t.readers = map[uint32]operator.Reader{}
+	for _, e := range g.GetEdges() {
+		if e.GetTarget() != t.vertex.GetId() {
+			continue
+		}
+		typ, input := t.code.Root.In[e.GetIndex()], int(e.GetTargetInput())
+		if typ == nil || input >= len(t.chain.Inputs) {
+			return fmt.Errorf("edge %d into %q does not fit the program", e.GetIndex(), t.vertex.GetName())
+		}
+		if t.readers[e.GetIndex()], err = typ.NewReader(t.chain.Inputs[input]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (t *task) newWriter(n *operator.Node, edge uint32) (any, error) {
+	p := t.partitions[edge]
+	if p == nil {
+		return nil, fmt.Errorf("edge %d out of %q was not deployed", edge, t.vertex.GetName())
+	}
+	e := t.r.cfg.Program.Graph.GetEdges()[edge]
+	cfg := operator.WriterConfig{Ctx: t.ctx, Partition: p, Partitioner: e.GetPartitioner(), Subtask: t.attempt.Subtask,
+		FlushNow: t.r.flushFlag(), BufferSize: bufferSize, ObjectReuse: t.opctx.ObjectReuse, Blocked: &t.blocked}
+	if mk := n.KeyHashes[edge]; mk != nil {
+		cfg.KeyHash = mk()
+	}
+	for _, v := range t.r.cfg.Program.Graph.GetVertices() {
+		if v.GetId() == e.GetTarget() {
+			cfg.MaxParallelism = int(v.GetMaxParallelism())
+		}
+	}
+	emit, w, err := n.Out.NewWriter(cfg)
+	if err != nil {
+		return nil, err
+	}
+	t.writers = append(t.writers, w)
+	return emit, nil
+}
+
+// bufferSize of the network's buffers, in bytes.
+const bufferSize = 32 << 10
+
+// closeNetwork ends gate and partitions; after a failure consumers are told. Partitions of a task that has finished free
+// themselves when their consumers have read them.
+func (t *task) closeNetwork(err error) {
+	if t.gate != nil {
+		t.gate.Close()
+	}
+	if err == nil {
+		return
+	}
+	for _, p := range t.partitions {
+		p.Close(err)
+	}
+}
+
+func (t *task) report(s controlpb.ExecutionState, f *planpb.Failure) {
+	state := &controlpb.TaskState{Id: t.td.GetId(), JobAttempt: int32(t.r.cfg.JobAttempt), State: s, Failure: f}
+	switch s {
+	case controlpb.ExecutionState_STATE_FINISHED, controlpb.ExecutionState_STATE_CANCELED, controlpb.ExecutionState_STATE_FAILED:
+		if t.opctx != nil {
+			state.Accumulators = t.opctx.Accumulators()
+		}
+		state.Metrics = t.metrics()
+	}
+	t.r.cfg.Report(state)
+}
+
+// publish makes the task's plain counters visible; called once a batch.
+func (t *task) publish() {
+	var out int64
+	for _, w := range t.writers {
+		out += w.Records()
+	}
+	t.pub.recordsIn.Store(t.recordsIn)
+	t.pub.recordsOut.Store(out)
+	t.pub.idle.Store(t.idle)
+	t.pub.blocked.Store(t.blocked)
+}
+
+func (t *task) metrics() *controlpb.TaskMetrics {
+	m := &controlpb.TaskMetrics{Attempt: t.td.GetId(), RecordsIn: t.pub.recordsIn.Load(), RecordsOut: t.pub.recordsOut.Load(),
+		IdleMs: t.pub.idle.Load() / 1e6, BackpressuredMs: t.pub.blocked.Load() / 1e6, Watermark: -1 << 63}
+	total := t.pub.done.Load()
+	if total == 0 && !t.started.IsZero() {
+		total = int64(time.Since(t.started))
+	}
+	m.BusyMs = max(0, total/1e6-m.IdleMs-m.BackpressuredMs)
+	if t.gate != nil {
+		channels, _ := t.gate.Stats()
+		for _, s := range channels {
+			m.BytesIn += s.Bytes
+			if s.Remote {
+				m.RemoteBytesIn += s.Bytes
+			}
+		}
+	}
+	for _, p := range t.partitions {
+		for _, s := range p.Stats() {
+			m.BytesOut += s.Bytes
+			if s.Remote {
+				m.RemoteBytesOut += s.Bytes
+			}
+		}
+	}
+	return m
+}
