@@ -264,7 +264,11 @@ func TestLaunchHoldsNoSecret(t *testing.T) {
 	c := config.New()
 	c.Set(config.File, "security.some.password", "planted-config", "")
 	c.Set(config.File, "containerized.taskmanager.env.TZ", "UTC", "")
-	l := taskManagerLaunch(m, c, spec.Sizes{TaskManagerMB: 1024, TaskManagerVCores: 1, Slots: 2}, "h:1", creds)(yarnrpc.Container{})
+	launch, err := taskManagerLaunch(m, c, spec.Sizes{TaskManagerMB: 1024, TaskManagerVCores: 1, Slots: 2}, "h:1", creds)
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := launch(yarnrpc.Container{})
 	text := fmt.Sprint(l.Commands, l.Environment, l.Files)
 	if strings.Contains(text, "planted") || l.Environment["TZ"] != "UTC" {
 		t.Errorf("launch: %s", text)

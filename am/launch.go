@@ -12,9 +12,13 @@ import (
 
 // taskManagerLaunch makes what runs in a TaskManager's container. jobManager is host:port of the control plane. Secrets are in
 // localised files, never in the command or the environment.
-func taskManagerLaunch(m *spec.Manifest, c *config.Config, sizes spec.Sizes, jobManager string, credentials *token.Credentials) func(yarnrpc.Container) yarnrpc.Launch {
+func taskManagerLaunch(m *spec.Manifest, c *config.Config, sizes spec.Sizes, jobManager string, credentials *token.Credentials) (func(yarnrpc.Container) yarnrpc.Launch, error) {
 	files := m.LocalResources()
-	env := map[string]string{spec.EnvUser: m.User}
+	manifest, err := m.Encode()
+	if err != nil {
+		return nil, err
+	}
+	env := map[string]string{spec.EnvUser: m.User, spec.EnvManifest: manifest}
 	for _, prefix := range []string{"yarn.taskmanager.env.", "containerized.taskmanager.env."} {
 		maps.Copy(env, c.WithPrefix(prefix))
 	}
@@ -26,5 +30,5 @@ func taskManagerLaunch(m *spec.Manifest, c *config.Config, sizes spec.Sizes, job
 	return func(yarnrpc.Container) yarnrpc.Launch {
 		return yarnrpc.Launch{Files: files, Environment: env, Commands: []string{command}, Credentials: own,
 			ViewACL: config.Get(c, config.ViewACLs), ModifyACL: config.Get(c, config.ModifyACLs)}
-	}
+	}, nil
 }

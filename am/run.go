@@ -182,7 +182,11 @@ func port(l net.Listener) int {
 
 // serve runs the JobManager between registration and end.
 func (a *application) serve(ctx context.Context, control, clients net.Listener) error {
-	d := newDriver(a.driverOptions(net.JoinHostPort(a.host, strconv.Itoa(port(control)))))
+	options, err := a.driverOptions(net.JoinHostPort(a.host, strconv.Itoa(port(control))))
+	if err != nil {
+		return err
+	}
+	d := newDriver(options)
 	jm, err := jobmanager.New(a.jobManagerOptions(d, control))
 	if err != nil {
 		return err
@@ -267,14 +271,15 @@ func proxyHosts(conf *hadoopconf.Conf) []string {
 }
 
 // driverOptions are those of the resource driver; what registration tells is added later.
-func (a *application) driverOptions(jobManager string) driverOptions {
+func (a *application) driverOptions(jobManager string) (driverOptions, error) {
 	idle := config.Get(a.config, config.HeartbeatIdle)
 	if expiry, err := a.hadoop.GetDuration("yarn.am.liveness-monitor.expiry-interval-ms", 10*time.Minute, time.Millisecond); err == nil && idle > expiry/3 {
 		idle = expiry / 3
 	}
+	launch, err := taskManagerLaunch(a.manifest, a.config, a.sizes, jobManager, a.creds)
 	return driverOptions{
 		master: a.master, starter: a.master.Nodes(),
-		launch: taskManagerLaunch(a.manifest, a.config, a.sizes, jobManager, a.creds),
+		launch: launch,
 		request: yarnrpc.Request{
 			Resource: yarnrpc.Resource{MemoryMB: int64(a.sizes.TaskManagerMB), VCores: int32(a.sizes.TaskManagerVCores)},
 			Priority: 1, NodeLabel: config.Get(a.config, config.TaskManagerNodeLabel),
@@ -285,7 +290,7 @@ func (a *application) driverOptions(jobManager string) driverOptions {
 			ApplicationID: a.manifest.Application, Name: config.Get(a.config, config.ApplicationName), User: a.manifest.User,
 		},
 		log: a.Log,
-	}
+	}, err
 }
 
 // jobManagerOptions are those of the JobManager.

@@ -69,6 +69,8 @@ var (
 		"After this long without a heartbeat the other side counts as lost (Flink: 50 s).")
 	LeaderlessTimeout = duration(sectionControl, "high-availability.leaderless-timeout", "3 min",
 		"After this long without a JobManager that acknowledges it a TaskManager stops its workers and ends.")
+	WorkerStartTimeout = duration(sectionControl, "weft.worker.start-timeout", "1 min",
+		"A worker whose main has not come to Execute after this long is stopped, and the job fails.")
 	ClusterID = text(sectionControl, "high-availability.cluster-id", "",
 		"Name of this cluster among those that share one store; on YARN the application id unless set.",
 		alias("high-availability.zookeeper.path.cluster-id", "high-availability.zookeeper.path.namespace", "recovery.zookeeper.path.namespace"))

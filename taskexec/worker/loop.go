@@ -22,6 +22,9 @@ func (t *task) sourceLoop() error {
 			return err
 		}
 		t.publish()
+		if err := t.flushDue(); err != nil {
+			return err
+		}
 		switch status {
 		case operator.End:
 			return nil
@@ -80,6 +83,19 @@ func (t *task) gateLoop() error {
 		t.gate.Release(item)
 		t.recordsIn += int64(n)
 		t.publish()
+		if err := t.flushDue(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// flushDue keeps the buffer timeout where many records come in and few go out.
+func (t *task) flushDue() error {
+	for _, w := range t.writers {
+		if err := w.FlushDue(); err != nil {
+			return err
+		}
 	}
 	return nil
 }

@@ -70,6 +70,9 @@ func NewRuntime(cfg Config) *Runtime {
 
 // bufferTimeout reads the key in its new and its old name; a value without a unit is in milliseconds.
 func bufferTimeout(config map[string]string) time.Duration {
+	if config["execution.buffer-timeout.enabled"] == "false" {
+		return -1
+	}
 	for _, key := range []string{"execution.buffer-timeout.interval", "execution.buffer-timeout"} {
 		v := strings.ReplaceAll(config[key], " ", "")
 		if v == "" {

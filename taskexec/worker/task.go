@@ -218,7 +218,7 @@ func (t *task) newWriter(n *operator.Node, edge uint32) (any, error) {
 	}
 	e := t.r.cfg.Program.Graph.GetEdges()[edge]
 	cfg := operator.WriterConfig{Ctx: t.ctx, Partition: p, Partitioner: e.GetPartitioner(), Subtask: t.attempt.Subtask,
-		FlushNow: t.r.flushFlag(), BufferSize: bufferSize, ObjectReuse: t.opctx.ObjectReuse, Blocked: &t.blocked}
+		FlushNow: t.r.flushFlag(), FlushAlways: t.r.bufferTimeout == 0, BufferSize: bufferSize, ObjectReuse: t.opctx.ObjectReuse, Blocked: &t.blocked}
 	if mk := n.KeyHashes[edge]; mk != nil {
 		cfg.KeyHash = mk()
 	}

@@ -1,0 +1,59 @@
+package taskexec
+
+import (
+	"fmt"
+	"os"
+
+	"github.com/weft-project/weft/rpc/controlpb"
+	"github.com/weft-project/weft/rpc/planpb"
+)
+
+const (
+	// reserve is what of the process memory belongs to the TaskManager itself, in bytes.
+	reserve = 64 << 20
+	// minShare is the least that a slot can do with, in bytes.
+	minShare = 32 << 20
+	// tight is the part of the process memory above which a worker is stopped: YARN kills at the whole, and looks more rarely.
+	tight = 0.95
+	// goal is the part of its share that a worker's garbage collector aims for.
+	goal = 0.9
+)
+
+// share is what slots slots may use, in bytes.
+func (m *manager) share(slots int) int64 {
+	return (m.o.ProcessMemory - reserve) / int64(m.o.Slots) * int64(slots)
+}
+
+// limits is a worker's share as its runtime is told.
+func (m *manager) limits(slots int) *controlpb.ResourceShare {
+	processors := max(1, (m.o.VCores*slots+m.o.Slots-1)/m.o.Slots)
+	return &controlpb.ResourceShare{Memory: int64(goal * float64(m.share(slots))), Processors: int32(processors)}
+}
+
+// watchMemory stops the worst offender before the platform stops everything.
+func (m *manager) watchMemory() {
+	if len(m.workers) == 0 {
+		return
+	}
+	own := residentMemory(os.Getpid())
+	total := own
+	var worst *worker
+	for _, w := range m.workers {
+		w.rss = residentMemory(w.pid())
+		total += w.rss
+		if worst == nil || m.over(w) > m.over(worst) {
+			worst = w
+		}
+	}
+	if float64(total) < tight*float64(m.o.ProcessMemory) || worst.stopping || worst.failure != nil || worst.rss == 0 {
+		return
+	}
+	message := fmt.Sprintf("the job used too much memory on TaskManager %s: its process had %d MiB, its share is %d MiB, and the container of %d MiB was nearly full; "+
+		"give TaskManagers more memory (taskmanager.memory.process.size) or the job less state", m.o.ID, worst.rss>>20,
+		m.share(int(worst.start.GetSlots()))>>20, m.o.ProcessMemory>>20)
+	m.o.Log.Error(message, "job", worst.start.GetJobId(), "taskmanager-mib", own>>20)
+	worst.giveUp(m.failure(planpb.FailureDomain_USER, message))
+}
+
+// over is by how much a worker exceeds its share, in bytes.
+func (m *manager) over(w *worker) int64 { return w.rss - m.share(int(w.start.GetSlots())) }

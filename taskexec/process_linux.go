@@ -1,0 +1,108 @@
+package taskexec
+
+import (
+	"bytes"
+	"errors"
+	"net"
+	"os"
+	"os/exec"
+	"runtime"
+	"strconv"
+	"syscall"
+	"time"
+)
+
+// spawner starts processes from one thread that lives as long as it: a child asks to be killed when the thread that started it
+// ends, which must not be earlier than the TaskManager.
+type spawner struct {
+	requests chan spawnRequest
+}
+
+type spawnRequest struct {
+	cmd   *exec.Cmd
+	reply chan error
+}
+
+func newSpawner() *spawner {
+	s := &spawner{requests: make(chan spawnRequest)}
+	go func() {
+		runtime.LockOSThread()
+		for r := range s.requests {
+			r.reply <- start(r.cmd)
+		}
+	}()
+	return s
+}
+
+func (s *spawner) close() { close(s.requests) }
+
+// start starts a process that dies with this one (W6). It stays in the container's process group.
+func (s *spawner) start(cmd *exec.Cmd) error {
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	reply := make(chan error)
+	s.requests <- spawnRequest{cmd, reply}
+	return <-reply
+}
+
+// start tries again while the binary is busy: another process that was being started at the moment may still hold the file
+// open for writing.
+func start(cmd *exec.Cmd) error {
+	for i := 0; ; i++ {
+		c := *cmd
+		err := c.Start()
+		if err == nil {
+			*cmd = c
+			return nil
+		}
+		if i == 50 || !isBusy(err) {
+			return err
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+}
+
+// socketPair makes the connection to a worker.
+func socketPair() (ours net.Conn, theirs *os.File, err error) {
+	fds, err := syscall.Socketpair(syscall.AF_UNIX, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return nil, nil, os.NewSyscallError("socketpair", err)
+	}
+	f := os.NewFile(uintptr(fds[0]), "worker")
+	defer f.Close()
+	theirs = os.NewFile(uintptr(fds[1]), "taskmanager")
+	if ours, err = net.FileConn(f); err != nil {
+		_ = theirs.Close()
+		return nil, nil, err
+	}
+	return ours, theirs, nil
+}
+
+// residentMemory is a process's resident memory in bytes; 0 when it is gone.
+func residentMemory(pid int) int64 {
+	if pid <= 0 {
+		return 0
+	}
+	b, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/statm")
+	if err != nil {
+		return 0
+	}
+	fields := bytes.Fields(b)
+	if len(fields) < 2 {
+		return 0
+	}
+	pages, err := strconv.ParseInt(string(fields[1]), 10, 64)
+	if err != nil {
+		return 0
+	}
+	return pages * int64(os.Getpagesize())
+}
+
+// physicalMemory is the machine's, in bytes.
+func physicalMemory() int64 {
+	var info syscall.Sysinfo_t
+	if err := syscall.Sysinfo(&info); err != nil {
+		return 0
+	}
+	return int64(info.Totalram) * int64(info.Unit)
+}
+func isBusy(err error) bool { return errors.Is(err, syscall.ETXTBSY) }
