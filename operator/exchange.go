@@ -26,7 +26,9 @@ type WriterConfig struct {
 	MaxParallelism int
 	Subtask        int
 	// FlushNow is set by the buffer-timeout timer; the writer looks at it for each record (a plain load).
-	FlushNow    *atomic.Bool
+	FlushNow *atomic.Bool
+	// FlushAlways: FlushNow stays set (a buffer timeout of 0).
+	FlushAlways bool
 	BufferSize  int
 	ObjectReuse bool
 	// Blocked receives the nanoseconds spent waiting for credit.
@@ -37,6 +39,8 @@ type WriterConfig struct {
 type Writer interface {
 	// Flush sends what is buffered.
 	Flush() error
+	// FlushDue is Flush where the buffer timeout has passed: for tasks that have work but no records to write.
+	FlushDue() error
 	// End flushes and ends the partition.
 	End() error
 	// Records is how many have been written so far.
@@ -265,12 +269,20 @@ func (w *writer[T]) flushSub(s *sub[T]) {
 }
 
 func (w *writer[T]) flushAll() {
-	if w.cfg.FlushNow.Load() {
+	if !w.cfg.FlushAlways && w.cfg.FlushNow.Load() {
 		w.cfg.FlushNow.Store(false)
 	}
 	for i := range w.subs {
 		w.flushSub(&w.subs[i])
 	}
+}
+
+// FlushDue is Writer's.
+func (w *writer[T]) FlushDue() error {
+	if !w.cfg.FlushNow.Load() {
+		return nil
+	}
+	return w.Flush()
 }
 
 // Flush is Writer's.

@@ -48,8 +48,9 @@ func variants() []variant {
 	var all []variant
 	for _, mode := range []stream.Mode{stream.Streaming, stream.Batch, stream.Automatic} {
 		for _, p := range []int{1, 2, 3, 7} {
-			for _, off := range []bool{false, true} {
-				all = append(all, variant{parallelism: p, mode: mode, noChaining: off})
+			all = append(all, variant{parallelism: p, mode: mode})
+			if mode != stream.Automatic {
+				all = append(all, variant{parallelism: p, mode: mode, noChaining: true})
 			}
 		}
 		for _, timeout := range []string{"0", "-1", "1 ms"} {
@@ -317,7 +318,7 @@ func diamond(env *stream.Env, r *results) {
 }
 
 func largeRecords(env *stream.Env, r *results) {
-	s := stream.Generate(env, "blobs", 60, func(i int64) []byte { return []byte(strings.Repeat(string(rune('a'+i%26)), int(i*i*37))) })
+	s := stream.Generate(env, "blobs", 60, func(i int64) []byte { return []byte(strings.Repeat(string(rune('a'+i%26)), int(i*i*11))) })
 	s = stream.Map(stream.Rebalance(s), "upper", func(b []byte) []byte { return append(b, '!') })
 	stream.ForEach(stream.Shuffle(s), "lengths", func(b []byte) { r.record("blob", fmt.Sprint(len(b), string(b[:1]))) })
 }

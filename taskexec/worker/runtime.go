@@ -158,6 +158,7 @@ func (r *Runtime) Deploy(d *controlpb.Deploy) error {
 	defer r.mu.Unlock()
 	for _, t := range tasks {
 		r.mu.tasks[t.attempt] = t
+		t.started = time.Now()
 		r.running.Add(1)
 		go func() {
 			defer r.running.Done()

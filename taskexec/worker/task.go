@@ -40,7 +40,8 @@ type task struct {
 	recordsIn int64
 	blocked   int64 // nanoseconds without credit
 	idle      int64 // nanoseconds without input
-	started   time.Time
+	// started is set before the task's goroutine runs.
+	started time.Time
 
 	// pub is what other goroutines may read, written once a batch.
 	pub published
@@ -55,7 +56,6 @@ type published struct {
 
 // run is the life of the task.
 func (t *task) run() {
-	t.started = time.Now()
 	t.report(controlpb.ExecutionState_STATE_INITIALIZING, nil)
 	err := t.work()
 	if cause := context.Cause(t.ctx); err != nil && cause != nil && !errors.Is(err, errPanic) {
@@ -172,9 +172,14 @@ func (t *task) openGate() error {
 	if len(channels) == 0 {
 		return nil
 	}
-	var err error
-	t.gate, err = t.r.cfg.Manager.OpenGate(network.GateConfig{Consumer: t.attempt, Channels: channels})
-	return err
+	gate, err := t.r.cfg.Manager.OpenGate(network.GateConfig{Consumer: t.attempt, Channels: channels})
+	if err != nil {
+		return err
+	}
+	t.r.mu.Lock() // Metrics looks at the gate from another goroutine
+	defer t.r.mu.Unlock()
+	t.gate = gate
+	return nil
 }
 
 // link builds the chain and joins it to gate and partitions.
