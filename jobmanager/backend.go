@@ -47,7 +47,7 @@ func (b *backend) Cluster(ctx context.Context) (rest.Cluster, error) {
 			StartTime: b.m.started.UnixMilli(), TaskManagerMemory: int64(o.Spec.MemoryMB) << 20, TaskManagerVCores: o.Spec.VCores, TaskManagerSlots: o.Spec.Slots}
 		if o.Driver != nil {
 			r := o.Driver.Overview()
-			c.User, c.Name, c.Queue, c.PendingTaskManagers = r.User, r.Name, r.Queue, r.PendingTaskManagers+len(b.m.pending)
+			c.User, c.Name, c.Queue, c.PendingTaskManagers = r.User, r.Name, r.Queue, b.m.onTheirWay()
 		}
 		return c, nil
 	})
@@ -169,6 +169,9 @@ func (b *backend) Metrics(ctx context.Context, s rest.MetricScope) ([]rest.Metri
 // Submit is Backend's.
 func (b *backend) Submit(ctx context.Context, r *restpb.SubmitRequest) (*restpb.SubmitReply, error) {
 	return query(ctx, b.m, func() (*restpb.SubmitReply, error) {
+		if b.m.ending {
+			return nil, rest.Unavailable("the cluster is being shut down")
+		}
 		j, err := b.m.submit(r)
 		if err != nil {
 			return nil, rest.Invalid("%v", err)

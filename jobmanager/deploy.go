@@ -59,12 +59,16 @@ func (m *JobManager) workerChanged(j *job, tm *taskManager, s *controlpb.WorkerS
 	}
 	switch s.GetPhase() {
 	case controlpb.WorkerPhase_WORKER_READY:
+		if w.ready {
+			return // said twice; tasks are deployed once
+		}
 		w.ready, w.address = true, s.GetDataAddress()
 		m.deployTasks(j)
 	case controlpb.WorkerPhase_WORKER_EXITED:
 		delete(j.workers, tm.id)
 		m.giveBack(j, tm)
-		if f := s.GetFailure(); f != nil && !w.stopped {
+		// A failure counts even when the worker was told to stop: it may be the cause of what was noticed elsewhere first.
+		if f := s.GetFailure(); f != nil {
 			if f.TaskmanagerId == "" {
 				f.TaskmanagerId, f.Host = tm.id, tm.register.GetHost()
 			}

@@ -2,6 +2,7 @@ package jobmanager
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/weft-project/weft/graph/execution"
@@ -20,15 +21,22 @@ func (m *JobManager) fail(j *job, f *planpb.Failure) {
 		j.failures = j.failures[:maxFailures]
 	}
 	m.o.Log.Warn("job failure", "job", j.id, "domain", f.GetDomain().String(), "operator", f.GetOperator(), "subtask", f.GetSubtask(), "message", f.GetMessage())
+	waiting := !j.waitingSince.IsZero()
 	switch j.x.Status {
 	case planpb.JobStatus_FAILING, planpb.JobStatus_CANCELLING:
+		j.causeFirst()
 		return
 	case planpb.JobStatus_RESTARTING:
-		if j.waitingSince.IsZero() && !(f.GetDomain() == planpb.FailureDomain_USER && !j.strategy.User) {
+		if !waiting && (f.GetDomain() != planpb.FailureDomain_USER || j.strategy.User) {
+			j.causeFirst()
 			return // follows from the failure that is being handled
 		}
 	}
 	pause, restart, why := j.strategy.Decide(f, j.restarts)
+	if waiting {
+		restart, why = false, "it has no slots to start on"
+	}
+	j.cause = f
 	if !restart {
 		if j.restarts > 0 || f.GetDomain() != planpb.FailureDomain_USER {
 			j.note("no restart: " + why)
@@ -36,8 +44,6 @@ func (m *JobManager) fail(j *job, f *planpb.Failure) {
 		j.waitingSince = time.Time{}
 		j.next = planpb.JobStatus_FAILED
 		j.move(planpb.JobStatus_FAILING, f)
-		// The failure that decided stands first: it is the root cause that people see.
-		j.rootFirst(f)
 	} else {
 		j.next, j.pause = planpb.JobStatus_RUNNING, pause
 		j.note(fmt.Sprintf("restart %d from the beginning in %s after: %s", j.restarts+1, pause, f.GetMessage()))
@@ -47,13 +53,11 @@ func (m *JobManager) fail(j *job, f *planpb.Failure) {
 	m.workersGone(j)
 }
 
-func (j *job) rootFirst(f *planpb.Failure) {
-	for i, x := range j.failures {
-		if x == f {
-			copy(j.failures[1:i+1], j.failures[:i])
-			j.failures[0] = f
-			return
-		}
+// causeFirst keeps the failure that decided before those that follow from it: it is the root cause that people see.
+func (j *job) causeFirst() {
+	if i := slices.Index(j.failures, j.cause); i > 0 {
+		copy(j.failures[1:i+1], j.failures[:i])
+		j.failures[0] = j.cause
 	}
 }
 
@@ -71,7 +75,7 @@ func (m *JobManager) stopWorkers(j *job, reason string) {
 func (m *JobManager) workerLost(j *job, tm *taskManager, reason string) {
 	delete(j.workers, tm.id)
 	m.giveBack(j, tm)
-	m.fail(j, &planpb.Failure{Domain: planpb.FailureDomain_EXTERNAL, Retryable: true, Message: fmt.Sprintf("TaskManager %s was lost: %s", tm.id, reason),
+	m.fail(j, &planpb.Failure{Domain: planpb.FailureDomain_EXTERNAL, Retryable: true, Message: lostText(tm.id, reason),
 		TaskmanagerId: tm.id, Host: tm.register.GetHost(), TimestampMs: nowMs()})
 	m.workersGone(j)
 }

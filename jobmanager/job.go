@@ -43,8 +43,9 @@ type job struct {
 	// slots of the current attempt by slot of the job; workers by TaskManager.
 	slots   []slot
 	workers map[string]*workerRef
-	// failures, newest first.
+	// failures, newest first; cause is the one that decided what becomes of the job.
 	failures []*planpb.Failure
+	cause    *planpb.Failure
 	// next is the status that follows when all workers are gone: RESTARTING's RUNNING, FAILED or CANCELED.
 	next   planpb.JobStatus
 	pause  time.Duration
@@ -68,12 +69,18 @@ type workerRef struct {
 
 // submit makes a job of a request. A known id succeeds.
 func (m *JobManager) submit(r *restpb.SubmitRequest) (*job, error) {
-	jid, err := id.ParseJob(r.GetJobId())
-	if err != nil {
-		return nil, err
+	jid := id.NewJob()
+	if text := r.GetJobId(); text != "" {
+		var err error
+		if jid, err = id.ParseJob(text); err != nil {
+			return nil, err
+		}
 	}
 	if j := m.jobs[jid]; j != nil {
 		return j, nil
+	}
+	if len(r.GetGraph().GetVertices()) == 0 {
+		return nil, fmt.Errorf("the submission has no job graph with vertices")
 	}
 	if g := r.GetGraph(); g.GetProtocolMajor() != role.ProtocolMajor {
 		return nil, fmt.Errorf("the job was built with SDK %s, which speaks plan protocol %d.%d; this cluster speaks %d.%d: build it with the cluster's SDK",
@@ -96,6 +103,9 @@ func (m *JobManager) submit(r *restpb.SubmitRequest) (*job, error) {
 	for k, v := range r.GetGraph().GetConfig() {
 		effective.Set(config.Program, k, v, "program")
 	}
+	if err := effective.Check(); err != nil {
+		return nil, err
+	}
 	j.strategy = strategyOf(effective)
 	m.jobs[jid] = j
 	m.order = append(m.order, j)
@@ -115,17 +125,18 @@ func (m *JobManager) await(j *job) {
 	}
 }
 
-// forget drops the oldest ended jobs.
+// forget drops the oldest ended jobs. One whose workers still run stays: their end gives its slots back.
 func (m *JobManager) forget() {
+	old := func(j *job) bool { return execution.Ended(j.x.Status) && len(j.workers) == 0 }
 	ended := 0
 	for _, j := range m.order {
-		if execution.Ended(j.x.Status) {
+		if old(j) {
 			ended++
 		}
 	}
 	kept := m.order[:0]
 	for _, j := range m.order {
-		if ended > history && execution.Ended(j.x.Status) {
+		if ended > history && old(j) {
 			ended--
 			delete(m.jobs, j.id)
 			continue
@@ -200,8 +211,8 @@ func (m *JobManager) removeScratch(job id.Job, paths []string) {
 func (m *JobManager) ended(j *job, status planpb.JobStatus) {
 	j.end = nowMs()
 	r := &planpb.JobResult{JobId: j.id.String(), Status: status, RuntimeMs: j.end - j.start}
-	if status == planpb.JobStatus_FAILED && len(j.failures) > 0 {
-		r.Failure = j.failures[0]
+	if status == planpb.JobStatus_FAILED {
+		r.Failure = j.cause
 	}
 	var all []*planpb.Accumulator
 	j.x.Each(func(a *execution.Attempt) {
@@ -223,8 +234,10 @@ func (m *JobManager) cancelJob(j *job) error {
 	switch s := j.x.Status; {
 	case s == planpb.JobStatus_CANCELED || s == planpb.JobStatus_CANCELLING:
 		return nil
-	case execution.Ended(s) || j.cleaning:
+	case execution.Ended(s):
 		return fmt.Errorf("job %s has ended: %s", j.id, s)
+	case j.cleaning:
+		return fmt.Errorf("job %s is ending: its unfinished output is being removed", j.id)
 	}
 	j.waitingSince = time.Time{}
 	if j.move(planpb.JobStatus_CANCELLING, nil) {

@@ -2,12 +2,14 @@ package jobmanager
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"time"
 
 	"google.golang.org/grpc"
 
+	"github.com/weft-project/weft/graph/execution"
 	"github.com/weft-project/weft/id"
 	"github.com/weft-project/weft/rest"
 	"github.com/weft-project/weft/rpc/controlpb"
@@ -19,6 +21,9 @@ const maxMessage = 64 << 20
 
 // tick is how often timeouts are looked at.
 const tick = 500 * time.Millisecond
+
+// endLimit bounds the wait for the ends of jobs when the cluster is shut down.
+const endLimit = 5 * time.Second
 
 // JobManager is one leader of a cluster.
 type JobManager struct {
@@ -33,11 +38,17 @@ type JobManager struct {
 	order   []*job // submission order
 	tms     map[string]*taskManager
 	pending map[string]time.Time // launched, not registered yet
-	lost    map[string]string    // why TaskManagers went, by id
+	lost    map[string]lostTaskManager
 	// refused is the driver's last reason why there are no more TaskManagers; empty when there is none.
 	refused string
-	end     func(error)
+	// ending: the cluster is being shut down.
+	ending   bool
+	end      func(error)
+	listener *security.Listener
 }
+
+// errSuperseded ends a JobManager that another one has followed.
+var errSuperseded = errors.New("another JobManager leads")
 
 // New makes a JobManager; Run makes it work.
 func New(o Options) (*JobManager, error) {
@@ -58,7 +69,7 @@ func New(o Options) (*JobManager, error) {
 		host = "localhost"
 	}
 	return &JobManager{o: o, s: o.settings(), l: newLoop(), host: host, started: time.Now(), jobs: map[id.Job]*job{}, tms: map[string]*taskManager{},
-		pending: map[string]time.Time{}, lost: map[string]string{}}, nil
+		pending: map[string]time.Time{}, lost: map[string]lostTaskManager{}}, nil
 }
 
 // Backend is what REST shows and changes.
@@ -78,8 +89,9 @@ func (m *JobManager) Run(ctx context.Context) error {
 	secret := m.o.Secret.Derive(security.LabelControl)
 	server := grpc.NewServer(grpc.Creds(security.GRPCCredentials(secret)), grpc.MaxRecvMsgSize(maxMessage), grpc.MaxSendMsgSize(maxMessage))
 	controlpb.RegisterJobManagerServer(server, &control{m: m, ctx: ctx})
+	m.listener = security.NewListener(m.o.RPCListen, security.DefaultPending, security.FixedSecret(secret), nil, m.o.Log)
 	served := make(chan error, 1)
-	go func() { served <- server.Serve(m.o.RPCListen) }()
+	go func() { served <- server.Serve(m.listener) }()
 	looped := make(chan struct{})
 	go func() { defer close(looped); m.l.run(ctx) }()
 	ticker := time.NewTicker(tick)
@@ -95,16 +107,51 @@ func (m *JobManager) Run(ctx context.Context) error {
 		case err = <-shut:
 			running = false
 		case err = <-served:
+			err = fmt.Errorf("listener for TaskManagers %s: %w", m.o.RPCListen.Addr(), err)
 			running = false
 		case <-ctx.Done():
 			running = false
 		}
 	}
-	m.stopTaskManagers()
+	if err == nil {
+		m.endJobs()
+	}
+	if !errors.Is(err, errSuperseded) { // then the TaskManagers are another's
+		m.stopTaskManagers()
+	}
 	cancel(nil)
 	server.Stop()
 	<-looped
 	return err
+}
+
+// endJobs cancels every job and waits a while for their ends, so that their output is cleaned up and who watches hears it.
+func (m *JobManager) endJobs() {
+	ctx, cancel := context.WithTimeout(context.Background(), endLimit)
+	defer cancel()
+	for {
+		var changed chan struct{}
+		if err := m.l.ask(ctx, func() {
+			m.ending = true
+			for _, j := range m.order {
+				if !execution.Ended(j.x.Status) {
+					_ = m.cancelJob(j) // one that is ending already only needs time
+				}
+			}
+			for _, j := range m.order {
+				if !execution.Ended(j.x.Status) {
+					changed = j.changed
+				}
+			}
+		}); err != nil || changed == nil {
+			return
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return
+		}
+	}
 }
 
 // stopTaskManagers tells every TaskManager to end and gives the messages a moment to leave.
@@ -137,6 +184,7 @@ func (m *JobManager) look() {
 			m.loseTaskManager(tm, fmt.Sprintf("no heartbeat for %s", m.s.heartbeatTimeout))
 		}
 	}
+	m.releaseLost(now)
 	m.releaseIdle(now)
 	for _, j := range m.order {
 		if !j.waitingSince.IsZero() && now.Sub(j.waitingSince) > m.s.slotRequest {

@@ -82,7 +82,7 @@ type settings struct {
 	leaderless                          time.Duration
 	idle                                time.Duration
 	slotRequest                         time.Duration
-	strategy                            execution.Strategy
+	registration                        time.Duration
 }
 
 func (o *Options) settings() settings {
@@ -93,7 +93,7 @@ func (o *Options) settings() settings {
 		leaderless:        config.Get(c, config.LeaderlessTimeout),
 		idle:              config.Get(c, config.TaskManagerIdleTimeout),
 		slotRequest:       config.Get(c, config.SlotRequestTimeout),
-		strategy:          strategyOf(c),
+		registration:      config.Get(c, config.TaskManagerRegistrationTimeout),
 	}
 }
 

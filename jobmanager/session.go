@@ -7,10 +7,12 @@ import (
 
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/proto"
 
 	"github.com/weft-project/weft/id"
 	"github.com/weft-project/weft/internal/role"
 	"github.com/weft-project/weft/rpc/controlpb"
+	"github.com/weft-project/weft/rpc/planpb"
 )
 
 // sendQueue bounds what waits to be sent to one TaskManager; one that does not take it is lost.
@@ -22,7 +24,7 @@ type taskManager struct {
 	register *controlpb.Register
 	epoch    uint64
 	out      chan *controlpb.ToTaskManager
-	gone     chan struct{} // closed when the stream has ended
+	gone     chan struct{} // closed when the stream ends
 	cancel   context.CancelFunc
 	heard    time.Time
 	rss      int64
@@ -76,9 +78,7 @@ func (c *control) Session(stream controlpb.JobManager_SessionServer) error {
 	defer stop()
 	tm := &taskManager{id: r.GetTaskmanagerId(), register: r, epoch: c.m.o.Epoch, out: make(chan *controlpb.ToTaskManager, sendQueue),
 		gone: make(chan struct{}), cancel: cancel, heard: time.Now(), slots: make([]*job, r.GetSlots()), idleSince: time.Now()}
-	sent := make(chan struct{})
 	go func() {
-		defer close(sent)
 		defer cancel()
 		for {
 			select {
@@ -108,8 +108,8 @@ func (c *control) Session(stream controlpb.JobManager_SessionServer) error {
 	case <-ctx.Done():
 		err = ctx.Err()
 	}
+	// The sender is not waited for: a TaskManager that takes nothing more holds it until this function has returned.
 	cancel()
-	<-sent
 	close(tm.gone)
 	c.m.l.post(func() {
 		c.m.loseTaskManager(tm, fmt.Sprintf("the connection to the TaskManager ended: %v", status.Convert(err).Message()))
@@ -138,6 +138,7 @@ func (m *JobManager) taskManagerRegistered(tm *taskManager) {
 		m.loseTaskManager(old, "it registered again")
 	}
 	delete(m.pending, tm.id)
+	delete(m.lost, tm.id)
 	m.tms[tm.id] = tm
 	m.refused = ""
 	tm.send(&controlpb.ToTaskManager{Kind: &controlpb.ToTaskManager_Registered{Registered: &controlpb.Registered{
@@ -186,7 +187,7 @@ func (m *JobManager) receive(tm *taskManager, msg *controlpb.FromTaskManager) {
 			tm.send(&controlpb.ToTaskManager{Kind: &controlpb.ToTaskManager_Acknowledged{Acknowledged: k.Tasks.GetSequence()}})
 		}
 	case *controlpb.FromTaskManager_EpochRefused:
-		m.end(fmt.Errorf("TaskManager %s has seen epoch %d, higher than %d: another JobManager leads", tm.id, k.EpochRefused.GetSeen(), m.o.Epoch))
+		m.end(fmt.Errorf("TaskManager %s has seen epoch %d, higher than %d: %w", tm.id, k.EpochRefused.GetSeen(), m.o.Epoch, errSuperseded))
 	}
 }
 
@@ -205,9 +206,8 @@ func (m *JobManager) loseTaskManager(tm *taskManager, reason string) {
 	}
 	delete(m.tms, tm.id)
 	tm.cancel()
-	if why := m.lost[tm.id]; why != "" {
-		reason = why // the platform knows better than the connection
-		delete(m.lost, tm.id)
+	if m.o.Driver != nil {
+		m.lost[tm.id] = lostTaskManager{since: time.Now(), text: lostText(tm.id, reason)}
 	}
 	m.o.Log.Warn("TaskManager lost", "taskmanager", tm.id, "reason", reason)
 	for _, j := range m.order {
@@ -216,6 +216,58 @@ func (m *JobManager) loseTaskManager(tm *taskManager, reason string) {
 		}
 	}
 	m.schedule()
+}
+
+// lostTaskManager is one that is gone for us while the platform has not said yet that its container has ended.
+type lostTaskManager struct {
+	since time.Time
+	text  string // what the jobs were told
+}
+
+func lostText(id, reason string) string {
+	return fmt.Sprintf("TaskManager %s was lost: %s", id, reason)
+}
+
+// explain puts what the platform says in the place of what was told when the connection ended: it knows better.
+func (m *JobManager) explain(id, told, reason string) {
+	for _, j := range m.order {
+		for i, f := range j.failures {
+			if f.GetTaskmanagerId() != id || f.GetMessage() != told {
+				continue
+			}
+			better := proto.Clone(f).(*planpb.Failure)
+			better.Message = lostText(id, reason)
+			j.failures[i] = better
+			if j.cause == f {
+				j.cause = better
+			}
+			if j.result == nil {
+				j.note(better.Message)
+			}
+		}
+	}
+}
+
+// releaseLost gives back the containers of TaskManagers that did not come, or did not come back: as long as a container
+// lives, the driver asks for no other.
+func (m *JobManager) releaseLost(now time.Time) {
+	if m.o.Driver == nil {
+		return
+	}
+	for id, l := range m.lost {
+		if now.Sub(l.since) > m.s.heartbeatTimeout {
+			m.o.Log.Warn("releasing a TaskManager that did not come back", "taskmanager", id)
+			delete(m.lost, id)
+			m.o.Driver.Release(id)
+		}
+	}
+	for id, since := range m.pending {
+		if now.Sub(since) > m.s.registration {
+			m.o.Log.Warn("releasing a TaskManager that did not register", "taskmanager", id, "after", m.s.registration)
+			delete(m.pending, id)
+			m.o.Driver.Release(id)
+		}
+	}
 }
 
 // events are the driver's reports, posted to the loop.
@@ -237,6 +289,14 @@ func (e events) TaskManagerLost(id, reason string) {
 		delete(e.m.pending, id)
 		if tm := e.m.tms[id]; tm != nil {
 			e.m.loseTaskManager(tm, reason)
+			delete(e.m.lost, id)
+			return
+		}
+		if l, ok := e.m.lost[id]; ok {
+			delete(e.m.lost, id)
+			e.m.o.Log.Warn("TaskManager ended", "taskmanager", id, "reason", reason)
+			e.m.explain(id, l.text, reason)
+			e.m.schedule()
 			return
 		}
 		e.m.o.Log.Warn("TaskManager ended", "taskmanager", id, "reason", reason)

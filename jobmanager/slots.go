@@ -7,6 +7,7 @@ import (
 
 	"github.com/weft-project/weft/rpc/controlpb"
 	"github.com/weft-project/weft/rpc/planpb"
+	"github.com/weft-project/weft/security"
 )
 
 // slot is a slot held by a job.
@@ -81,15 +82,16 @@ func (m *JobManager) wanted() int {
 
 // require tells the driver the number of TaskManagers: those that are there and those still missing.
 func (m *JobManager) require() {
-	if m.o.Driver == nil {
-		return
-	}
 	free := 0
 	for _, tm := range m.tms {
 		free += tm.free()
 	}
 	missing := max(0, m.wanted()-free)
-	m.o.Driver.Require(len(m.tms) + (missing+m.o.Spec.Slots-1)/m.o.Spec.Slots)
+	n := len(m.tms) + (missing+m.o.Spec.Slots-1)/m.o.Spec.Slots
+	m.listener.SetLimit(security.DefaultPending + n)
+	if m.o.Driver != nil {
+		m.o.Driver.Require(n)
+	}
 }
 
 // giveBack frees the slots that a job holds on a TaskManager.
@@ -116,9 +118,18 @@ func (m *JobManager) releaseIdle(now time.Time) {
 		m.o.Log.Info("releasing idle TaskManager", "taskmanager", tm.id, "idle", now.Sub(tm.idleSince).Round(time.Second))
 		delete(m.tms, tm.id)
 		tm.send(&controlpb.ToTaskManager{Kind: &controlpb.ToTaskManager_Shutdown{Shutdown: "released: nothing to do"}})
-		m.o.Driver.Release(tm.id)
+		// In this order: the driver must not ask for another one in its place.
 		m.require()
+		m.o.Driver.Release(tm.id)
 	}
+}
+
+// onTheirWay counts TaskManagers that were asked for or launched and have not registered.
+func (m *JobManager) onTheirWay() int {
+	if m.o.Driver == nil {
+		return 0
+	}
+	return m.o.Driver.Overview().PendingTaskManagers + len(m.pending)
 }
 
 // slotTimeout fails a job that got no slots, with the figures.
@@ -131,7 +142,7 @@ func (m *JobManager) slotTimeout(j *job, when string) {
 	text := fmt.Sprintf("the job needs %d slots and did not get them %s: %d TaskManagers with %d slots are registered, %d slots are free",
 		j.x.Slots(), when, len(m.tms), total, free)
 	if m.o.Driver != nil {
-		text += fmt.Sprintf(", %d TaskManagers are on their way", m.o.Driver.Overview().PendingTaskManagers)
+		text += fmt.Sprintf(", %d TaskManagers are on their way", m.onTheirWay())
 	}
 	if m.refused != "" {
 		text += "; " + m.refused

@@ -17,12 +17,12 @@ func (j *job) view() *jobview.Job {
 	v := &jobview.Job{ID: j.id, Graph: j.x.Graph, Config: j.config(), RestartStrategy: j.strategy.Text, Status: j.x.Status, Entered: j.x.Entered,
 		Start: j.start, End: j.end, Restarts: j.restarts, Vertices: map[string]jobview.Vertex{}, Failures: j.failures,
 		SlotsNeeded: j.x.Slots(), SlotsHeld: len(j.slots)}
+	if len(j.workers) == 0 {
+		v.SlotsHeld = 0
+	}
 	if !j.waitingSince.IsZero() {
 		v.Waiting = strconv.Itoa(j.x.Slots()) + " slots"
-		v.SlotsHeld = 0
-		if j.m.o.Driver != nil {
-			v.PendingTaskManagers = j.m.o.Driver.Overview().PendingTaskManagers
-		}
+		v.PendingTaskManagers = j.m.onTheirWay()
 	}
 	for _, gv := range j.x.Graph.GetVertices() {
 		v.Vertices[gv.GetId()] = jobview.Vertex{Current: attempts(j.x.Current[gv.GetId()]), Earlier: attempts(j.x.Earlier[gv.GetId()])}
