@@ -19,6 +19,7 @@ func (t *task) sourceLoop() error {
 		}
 		status, err := src.Poll()
 		if err != nil {
+			t.opctx.Op = 0 // the source's own failure, whoever ran last
 			return err
 		}
 		t.publish()
@@ -52,6 +53,7 @@ func (t *task) gateLoop() error {
 		item, ok := t.gate.Poll()
 		if !ok {
 			if err := t.gate.Err(); err != nil {
+				t.opctx.Op = -1 // no operator's failure
 				return operator.External(err)
 			}
 			// Nothing to do: what is buffered gains nothing by waiting.

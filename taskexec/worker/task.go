@@ -102,9 +102,11 @@ func (t *task) work() (err error) {
 		return err
 	}
 	err = t.process()
+	failed := t.opctx.Op
 	if closeErr := t.chain.Close(err); err == nil {
-		err = closeErr
+		return closeErr
 	}
+	t.opctx.Op = failed // Close has passed through all operators
 	return err
 }
 
