@@ -130,18 +130,20 @@ func (ch *Chain) EndInput() error {
 	return nil
 }
 
-// Close closes all operators and gives the first error.
+// Close closes all operators and gives the first error; Context.Op then names its operator.
 func (ch *Chain) Close(err error) error {
 	var first error
+	failed := -1
 	for _, o := range ch.operators {
 		if o.op == nil {
 			continue
 		}
 		ch.ctx.Op = o.index
 		if e := o.op.Close(err); e != nil && first == nil {
-			first = e
+			first, failed = e, o.index
 		}
 	}
+	ch.ctx.Op = failed
 	return first
 }
 

@@ -3,7 +3,6 @@ package files
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -82,10 +81,7 @@ func (r *LineReader) readAhead(ctx context.Context, f fs.Reader, src io.Reader) 
 		default:
 			buf = make([]byte, chunkSize)
 		}
-		n, err := io.ReadFull(src, buf[:cap(buf)])
-		if errors.Is(err, io.ErrUnexpectedEOF) {
-			err = io.EOF
-		}
+		n, err := fill(src, buf[:cap(buf)])
 		select {
 		case r.ahead <- chunk{buf[:n], err}:
 		case <-ctx.Done():
@@ -95,6 +91,17 @@ func (r *LineReader) readAhead(ctx context.Context, f fs.Reader, src io.Reader) 
 			return
 		}
 	}
+}
+
+// fill reads until buf is full or src ends. Unlike io.ReadFull it keeps io.EOF apart from the io.ErrUnexpectedEOF of a
+// gzip stream that was cut short, which is an error.
+func fill(src io.Reader, buf []byte) (n int, err error) {
+	for n < len(buf) && err == nil {
+		var m int
+		m, err = src.Read(buf[n:])
+		n += m
+	}
+	return n, err
 }
 
 // Next gives the lines of the next chunk in the memory of lines, without their ends. They are cut from one string; io.EOF at the

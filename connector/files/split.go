@@ -44,6 +44,9 @@ func PlanSplits(ctx context.Context, reg *fs.Registry, uri string, readers int) 
 	size := min(maxSplit, max(minSplit, total/int64(max(1, readers)*splitsPerReader)+1))
 	var splits []Split
 	for _, f := range files {
+		if f.Size == 0 {
+			continue // a .gz file of no bytes is no gzip stream, but has no lines either
+		}
 		whole := Split{URI: store.URI() + f.Path, Length: f.Size, FileSize: f.Size}
 		if whole.Compressed() {
 			splits = append(splits, whole)
