@@ -13,6 +13,7 @@ import (
 
 	"github.com/weft-project/weft/am/spec"
 	"github.com/weft-project/weft/config"
+	"github.com/weft-project/weft/hdfsstate"
 	"github.com/weft-project/weft/internal/fs"
 	hadoopconf "github.com/weft-project/weft/internal/hadoop/conf"
 	"github.com/weft-project/weft/internal/hadoop/rpc"
@@ -230,14 +231,12 @@ func (a *application) end(runErr error) error {
 	a.Log.Info("unregistering", "status", string(status), "diagnostics", diagnostics)
 	err := a.master.Finish(ctx, status, diagnostics, "")
 	// Only now: an attempt after this one would need the files.
-	for _, dir := range []string{a.manifest.Staging(), a.manifest.Base + "/refs/" + a.manifest.Application} {
-		store, p, getErr := a.files.Get(dir)
-		if getErr == nil {
-			getErr = store.Delete(ctx, p, true)
-		}
-		if getErr != nil {
-			a.Log.Warn("remove the application's files; its user's next command will", "directory", dir, "error", getErr)
-		}
+	store, base, filesErr := a.files.Get(a.manifest.Base)
+	if filesErr == nil {
+		filesErr = hdfsstate.Open(store, base, 0).Discard(ctx, a.manifest.Application)
+	}
+	if filesErr != nil {
+		a.Log.Warn("remove the application's files; its user's next command will", "directory", a.manifest.Base, "error", filesErr)
 	}
 	return err
 }

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net"
 	"os"
-	"path"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -181,20 +180,16 @@ func (c *Client) stagedToken(ctx context.Context, app yarnrpc.ApplicationID) (st
 	if err != nil {
 		return "", err
 	}
-	p := path.Join(st.appDir(app.String()), spec.Secret)
-	r, err := st.store.Open(ctx, p)
+	b, err := st.ReadPrivate(ctx, app.String(), spec.Secret, 256)
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission) {
 		return "", unreachable("only its owner can use it: %w", err)
 	}
 	if err != nil {
 		return "", err
 	}
-	defer r.Close()
-	b := make([]byte, 256)
-	n, _ := r.Read(b)
-	secret, err := security.ParseSecret(strings.TrimSpace(string(b[:n])))
+	secret, err := security.ParseSecret(strings.TrimSpace(string(b)))
 	if err != nil {
-		return "", fmt.Errorf("%s%s: %w", st.store.URI(), p, err)
+		return "", fmt.Errorf("the secret of %s in %s: %w", app, st.URI(), err)
 	}
 	return secret.Derive(restTokenLabel).Hex(), nil
 }

@@ -88,8 +88,8 @@ func (r *jobRun) upload(ctx context.Context) error {
 		return fmt.Errorf("upload the job: %w", err)
 	}
 	r.binary = &controlpb.BlobRef{Sha256: b.sha256, Size: b.Size, Uri: b.URL, Name: r.bins.name}
-	if n := st.uploaded.Load(); n > 64<<10 {
-		r.client.Console.Say("Uploaded %s to %s", formatSize(n), st.uri())
+	if n := st.Sent(); n > 64<<10 {
+		r.client.Console.Say("Uploaded %s to %s", formatSize(n), st.URI())
 	}
 	return nil
 }

@@ -210,7 +210,7 @@ func (d *deployment) upload(ctx context.Context, binary string, ship []string) (
 	if err := d.staging.prepare(ctx, app); err != nil {
 		return nil, err
 	}
-	m := &spec.Manifest{Application: app, User: c.User(d.conf), Base: d.staging.uri(), Version: c.Version, Files: map[string]spec.File{}}
+	m := &spec.Manifest{Application: app, User: c.User(d.conf), Base: d.staging.URI(), Version: c.Version, Files: map[string]spec.File{}}
 	var conf, hadoop bytes.Buffer
 	if err := errors.Join(c.Config.Write(&conf), d.conf.WriteXML(&hadoop)); err != nil {
 		return nil, err
@@ -256,8 +256,8 @@ func (d *deployment) upload(ctx context.Context, binary string, ship []string) (
 	if err := <-done; err != nil {
 		return nil, err
 	}
-	if n := d.staging.uploaded.Load(); n > 64<<10 {
-		c.Console.Say("Uploaded %s to %s", formatSize(n), d.staging.uri())
+	if n := d.staging.Sent(); n > 64<<10 {
+		c.Console.Say("Uploaded %s to %s", formatSize(n), d.staging.URI())
 	}
 	return m, nil
 }

@@ -4,11 +4,9 @@ import (
 	"context"
 	"errors"
 	"os"
-	"path"
 	"path/filepath"
 	"time"
 
-	"github.com/weft-project/weft/internal/fs"
 	"github.com/weft-project/weft/yarnrpc"
 )
 
@@ -80,16 +78,14 @@ func (c *Client) sweep(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	left, err := st.Applications(ctx)
+	if err != nil {
+		return err
+	}
 	found := map[yarnrpc.ApplicationID]time.Time{}
-	for _, dir := range []string{"staging", "refs"} {
-		entries, err := st.store.List(ctx, path.Join(st.base, dir))
-		if err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return err
-		}
-		for _, e := range entries {
-			if app, err := yarnrpc.ParseApplicationID(path.Base(e.Path)); err == nil && e.ModTime.After(found[app]) {
-				found[app] = e.ModTime
-			}
+	for name, changed := range left {
+		if app, err := yarnrpc.ParseApplicationID(name); err == nil {
+			found[app] = changed
 		}
 	}
 	for _, app := range c.remembered() {
@@ -101,7 +97,7 @@ func (c *Client) sweep(ctx context.Context) error {
 		}
 	}
 	if len(found) == 0 {
-		return nil
+		return c.sweepBlobs(ctx, st)
 	}
 	rm, err := c.resourceManager()
 	if err != nil {
@@ -111,7 +107,16 @@ func (c *Client) sweep(ctx context.Context) error {
 	for app, changed := range found {
 		all = append(all, c.sweepOne(ctx, rm, st, app, changed))
 	}
-	return errors.Join(all...)
+	return errors.Join(append(all, c.sweepBlobs(ctx, st))...)
+}
+
+// sweepBlobs removes old content that no application uses any more.
+func (c *Client) sweepBlobs(ctx context.Context, st *staging) error {
+	n, err := st.SweepBlobs(ctx, time.Now())
+	if n > 0 {
+		c.Log.Debug("removed old uploads that nothing uses", "files", n)
+	}
+	return err
 }
 
 // sweepOne removes what an application has left, if it is dead.
@@ -136,10 +141,6 @@ func (c *Client) sweepOne(ctx context.Context, rm *yarnrpc.ClientRM, st *staging
 		return nil
 	}
 	c.Log.Debug("removing the files of a dead application", "application", app.String())
-	name := app.String()
-	return errors.Join(
-		st.store.Delete(ctx, st.appDir(name), true),
-		st.store.Delete(ctx, path.Join(st.base, "refs", name), true),
-		// The properties file stays: the command that wants the session says that it is gone.
-		os.RemoveAll(c.appDir(app)))
+	// The properties file stays: the command that wants the session says that it is gone.
+	return errors.Join(st.Discard(ctx, app.String()), os.RemoveAll(c.appDir(app)))
 }

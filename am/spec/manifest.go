@@ -62,12 +62,6 @@ type Manifest struct {
 	Version string `json:"version"`
 }
 
-// Staging is the URI of the application's private directory.
-func (m *Manifest) Staging() string { return StagingDir(m.Base, m.Application) }
-
-// StagingDir is the application's private directory below base.
-func StagingDir(base, application string) string { return base + "/staging/" + application }
-
 // Shipped lists the names of the files that are the user's, not ours.
 func (m *Manifest) Shipped() []string {
 	var out []string

@@ -22,9 +22,6 @@ func TestManifest(t *testing.T) {
 	if err != nil || !reflect.DeepEqual(got, m) {
 		t.Errorf("got %+v, %v", got, err)
 	}
-	if got.Staging() != "hdfs://h/.weft/staging/application_1_0001" {
-		t.Errorf("staging %s", got.Staging())
-	}
 	delete(m.Files, Secret)
 	text, _ = m.Encode()
 	for _, bad := range []string{"", "no base64!", text} {

@@ -1,0 +1,105 @@
+package hdfsstate
+
+import (
+	"context"
+	"errors"
+	"path"
+	"strings"
+	"time"
+
+	"github.com/weft-project/weft/internal/fs"
+)
+
+const (
+	// BlobAge is how long a blob that no application uses is kept.
+	BlobAge = 7 * 24 * time.Hour
+	// partAge is how long an upload that was not finished is kept.
+	partAge = 24 * time.Hour
+	// removeLimit bounds removing when the caller's context has ended.
+	removeLimit = 10 * time.Second
+)
+
+// remove deletes a path, also when ctx has ended.
+func (d *Dir) remove(ctx context.Context, p string) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), removeLimit)
+	defer cancel()
+	return d.store.Delete(ctx, p, true)
+}
+
+// Discard removes an application's private directory and its references, also when ctx has ended.
+func (d *Dir) Discard(ctx context.Context, app string) error {
+	return errors.Join(d.remove(ctx, StagingDir(d.base, app)), d.remove(ctx, RefsDir(d.base, app)))
+}
+
+// Applications lists the applications that have left something, with the time of the last change of their directories.
+func (d *Dir) Applications(ctx context.Context) (map[string]time.Time, error) {
+	found := map[string]time.Time{}
+	for _, dir := range []string{"staging", "refs"} {
+		entries, err := d.store.List(ctx, d.base+"/"+dir)
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return nil, err
+		}
+		for _, e := range entries {
+			if app := path.Base(e.Path); e.IsDir && e.ModTime.After(found[app]) {
+				found[app] = e.ModTime
+			}
+		}
+	}
+	return found, nil
+}
+
+// SweepBlobs removes blobs that no application uses and that are older than BlobAge, and uploads that were not finished. It
+// gives the number of files removed.
+func (d *Dir) SweepBlobs(ctx context.Context, now time.Time) (int, error) {
+	entries, err := d.store.List(ctx, d.blobs())
+	if err != nil {
+		if errors.Is(err, fs.ErrNotExist) {
+			err = nil
+		}
+		return 0, err
+	}
+	var old []fs.FileInfo
+	for _, e := range entries {
+		age := now.Sub(e.ModTime)
+		if age > BlobAge || age > partAge && strings.HasSuffix(e.Path, ".tmp") {
+			old = append(old, e)
+		}
+	}
+	if len(old) == 0 {
+		return 0, nil
+	}
+	used, err := d.referenced(ctx)
+	if err != nil {
+		return 0, err
+	}
+	removed := 0
+	for _, e := range old {
+		if used[path.Base(e.Path)] {
+			continue
+		}
+		if err := d.store.Delete(ctx, e.Path, false); err != nil {
+			return removed, err
+		}
+		removed++
+	}
+	return removed, nil
+}
+
+// referenced gives the hashes that some application uses.
+func (d *Dir) referenced(ctx context.Context) (map[string]bool, error) {
+	used := map[string]bool{}
+	apps, err := d.store.List(ctx, d.base+"/refs")
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	for _, app := range apps {
+		refs, err := d.store.List(ctx, app.Path)
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return nil, err
+		}
+		for _, r := range refs {
+			used[path.Base(r.Path)] = true
+		}
+	}
+	return used, nil
+}
