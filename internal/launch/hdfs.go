@@ -2,7 +2,7 @@ package launch
 
 import (
 	"github.com/weft-project/weft/internal/fs"
-	"errors"
+	"github.com/weft-project/weft/internal/fs/hdfs"
 	hadoopconf "github.com/weft-project/weft/internal/hadoop/conf"
 	"github.com/weft-project/weft/internal/hadoop/token"
 )
@@ -16,9 +16,6 @@ type hdfsUser struct {
 // registerHDFS makes hdfs:// paths work. Paths without a scheme stay local in a local run.
 func registerHDFS(files *fs.Registry, conf *hadoopconf.Conf, u hdfsUser) {
 	files.Register("hdfs", func(authority string) (fs.FileSystem, error) {
-		if authority == "" {
-			_, authority, _ = fs.SplitURI(conf.Get("fs.defaultFS"))
-		}
-		return nil, errors.New("hdfs is not linked yet")
+		return hdfs.New(conf, authority, hdfs.Options{User: u.name, Credentials: u.creds, Log: workerLog()})
 	})
 }
