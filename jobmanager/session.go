@@ -18,6 +18,8 @@ import (
 // sendQueue bounds what waits to be sent to one TaskManager; one that does not take it is lost.
 const sendQueue = 1024
 
+var errStuck = fmt.Errorf("%d messages wait for it and it takes none", sendQueue)
+
 // taskManager is a registered TaskManager. The loop owns it, except for out and gone.
 type taskManager struct {
 	id       string
@@ -25,7 +27,7 @@ type taskManager struct {
 	epoch    uint64
 	out      chan *controlpb.ToTaskManager
 	gone     chan struct{} // closed when the stream ends
-	cancel   context.CancelFunc
+	cancel   context.CancelCauseFunc
 	heard    time.Time
 	rss      int64
 	// slots holds the job of each slot; nil is free.
@@ -39,7 +41,7 @@ func (t *taskManager) send(m *controlpb.ToTaskManager) {
 	select {
 	case t.out <- m:
 	default:
-		t.cancel()
+		t.cancel(errStuck)
 	}
 }
 
@@ -72,14 +74,14 @@ func (c *control) Session(stream controlpb.JobManager_SessionServer) error {
 		_ = stream.Send(&controlpb.ToTaskManager{Epoch: c.m.o.Epoch, Kind: &controlpb.ToTaskManager_Refused{Refused: refusal}})
 		return status.Error(codes.FailedPrecondition, refusal)
 	}
-	ctx, cancel := context.WithCancel(stream.Context())
-	defer cancel()
-	stop := context.AfterFunc(c.ctx, cancel)
+	ctx, cancel := context.WithCancelCause(stream.Context())
+	defer cancel(nil)
+	stop := context.AfterFunc(c.ctx, func() { cancel(errStopped) })
 	defer stop()
 	tm := &taskManager{id: r.GetTaskmanagerId(), register: r, epoch: c.m.o.Epoch, out: make(chan *controlpb.ToTaskManager, sendQueue),
 		gone: make(chan struct{}), cancel: cancel, heard: time.Now(), slots: make([]*job, r.GetSlots()), idleSince: time.Now()}
 	go func() {
-		defer cancel()
+		defer cancel(nil)
 		for {
 			select {
 			case m := <-tm.out:
@@ -106,10 +108,10 @@ func (c *control) Session(stream controlpb.JobManager_SessionServer) error {
 	select {
 	case err = <-received:
 	case <-ctx.Done():
-		err = ctx.Err()
+		err = context.Cause(ctx)
 	}
 	// The sender is not waited for: a TaskManager that takes nothing more holds it until this function has returned.
-	cancel()
+	cancel(nil)
 	close(tm.gone)
 	c.m.l.post(func() {
 		c.m.loseTaskManager(tm, fmt.Sprintf("the connection to the TaskManager ended: %v", status.Convert(err).Message()))
@@ -205,7 +207,7 @@ func (m *JobManager) loseTaskManager(tm *taskManager, reason string) {
 		return
 	}
 	delete(m.tms, tm.id)
-	tm.cancel()
+	tm.cancel(nil)
 	if m.o.Driver != nil {
 		m.lost[tm.id] = lostTaskManager{since: time.Now(), text: lostText(tm.id, reason)}
 	}
