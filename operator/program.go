@@ -79,6 +79,14 @@ func (ch *Chain) link(n *Node, writer func(*Node, uint32) (any, error)) (Instanc
 	at := len(ch.operators)
 	ch.operators = append(ch.operators, linked{nil, index})
 	var outs []any
+	// Edges before chained operators, which change Context.Op: the author's key function runs in the name of n.
+	for _, e := range n.Edges {
+		emit, err := writer(n, e)
+		if err != nil {
+			return Instance{}, err
+		}
+		outs = append(outs, emit)
+	}
 	for _, c := range n.Chained {
 		inst, err := ch.link(c.Node, writer)
 		if err != nil {
@@ -88,13 +96,6 @@ func (ch *Chain) link(n *Node, writer func(*Node, uint32) (any, error)) (Instanc
 			return inst, fmt.Errorf("operator %q has no input %d", c.Node.Name, c.Input)
 		}
 		outs = append(outs, inst.Inputs[c.Input])
-	}
-	for _, e := range n.Edges {
-		emit, err := writer(n, e)
-		if err != nil {
-			return Instance{}, err
-		}
-		outs = append(outs, emit)
 	}
 	var out any
 	if n.Out != nil {

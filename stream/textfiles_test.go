@@ -245,3 +245,17 @@ func TestOutputThatExistsIsRefused(t *testing.T) {
 		}
 	}
 }
+
+// outputNames is what lies where an output would, scratch files included.
+func outputNames(t *testing.T, out string) []string {
+	t.Helper()
+	entries, err := os.ReadDir(filepath.Dir(out))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	for _, e := range entries {
+		names = append(names, e.Name())
+	}
+	return names
+}

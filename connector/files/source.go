@@ -94,6 +94,7 @@ func (s *source) Poll() (operator.Status, error) {
 		return operator.End, operator.External(err)
 	}
 	for i := range s.batch {
+		s.c.Op = s.op
 		s.emit(&s.batch[i])
 	}
 	return operator.More, nil

@@ -54,10 +54,24 @@ type published struct {
 	_                                                [64]byte
 }
 
+// errLeft is the failure of a task whose goroutine the author's code has ended.
+var errLeft = errors.New("the function ended the task's goroutine (runtime.Goexit, or FailNow of a test)")
+
 // run is the life of the task.
 func (t *task) run() {
 	t.report(controlpb.ExecutionState_STATE_INITIALIZING, nil)
-	err := t.work()
+	err := errLeft
+	defer func() { t.end(err) }()
+	err = t.work()
+}
+
+// end tells what became of the task.
+func (t *task) end(err error) {
+	if errors.Is(err, errLeft) && t.chain != nil {
+		failed := t.opctx.Op
+		_ = t.chain.Close(err) // the goroutine's end is the failure
+		t.opctx.Op = failed
+	}
 	if cause := context.Cause(t.ctx); err != nil && cause != nil && !errors.Is(err, errPanic) {
 		err = cause // what a canceled task trips over on its way out is not the reason
 	}
