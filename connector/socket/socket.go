@@ -3,8 +3,10 @@ package socket
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"fmt"
+	"io"
 	"net"
 
 	"github.com/weft-project/weft/operator"
@@ -19,8 +21,8 @@ const (
 
 // Source reads the lines of a TCP server until it closes the connection.
 func Source(address string) operator.Factory {
-	return func(c *operator.Context, _ int, out any) (operator.Instance, error) {
-		s := &source{c: c, address: address, emit: out.(operator.Emit[string])}
+	return func(c *operator.Context, op int, out any) (operator.Instance, error) {
+		s := &source{c: c, op: op, address: address, emit: out.(operator.Emit[string])}
 		return operator.Instance{Operator: s}, nil
 	}
 }
@@ -28,6 +30,7 @@ func Source(address string) operator.Factory {
 type source struct {
 	operator.Base
 	c       *operator.Context
+	op      int
 	address string
 	emit    operator.Emit[string]
 	conn    net.Conn
@@ -67,18 +70,49 @@ func (s *source) read() {
 			return false
 		}
 	}
-	scan := bufio.NewScanner(r)
-	scan.Buffer(make([]byte, 0, 64<<10), maxLine)
-	for scan.Scan() {
-		batch = append(batch, scan.Text())
-		if (len(batch) >= batchLines || r.Buffered() == 0) && !flush() {
+	for {
+		line, err := readLine(r)
+		if err == nil || err == io.EOF && line != "" {
+			batch = append(batch, line)
+		}
+		if err != nil {
+			if err != io.EOF && context.Cause(s.c.Ctx) == nil {
+				s.err = operator.External(fmt.Errorf("socket source %s: %w", s.address, err))
+			}
+			break
+		}
+		if (len(batch) >= batchLines || !lineWaits(r)) && !flush() {
 			return
 		}
 	}
-	if err := scan.Err(); err != nil && context.Cause(s.c.Ctx) == nil {
-		s.err = operator.External(fmt.Errorf("socket source %s: %w", s.address, err))
-	}
 	flush()
+}
+
+// readLine reads a line without its end; with io.EOF what came after the last end.
+func readLine(r *bufio.Reader) (string, error) {
+	var long []byte
+	for {
+		part, err := r.ReadSlice('\n')
+		if err == bufio.ErrBufferFull {
+			if long = append(long, part...); len(long) > maxLine {
+				return "", fmt.Errorf("a line is longer than %d bytes", maxLine)
+			}
+			continue
+		}
+		if len(long) > 0 {
+			part = append(long, part...)
+		}
+		if err == nil {
+			part = bytes.TrimSuffix(part[:len(part)-1], []byte{'\r'})
+		}
+		return string(part), err
+	}
+}
+
+// lineWaits tells whether the next line can be read without waiting for the server.
+func lineWaits(r *bufio.Reader) bool {
+	waiting, err := r.Peek(r.Buffered())
+	return err == nil && bytes.IndexByte(waiting, '\n') >= 0
 }
 
 func (s *source) notify() {
@@ -96,6 +130,7 @@ func (s *source) Poll() (operator.Status, error) {
 			return operator.End, s.err
 		}
 		for i := range batch {
+			s.c.Op = s.op
 			s.emit(&batch[i])
 		}
 		return operator.More, nil
