@@ -1,0 +1,218 @@
+package operator
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/weft-project/weft/codec"
+	"github.com/weft-project/weft/network"
+)
+
+type fixed struct {
+	ID    int64
+	Price float64
+	Tags  [4]uint16
+	Live  bool
+}
+
+func typeFor[T any](tb testing.TB) Type {
+	tb.Helper()
+	typ, err := TypeOf[T]()
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return typ
+}
+
+// linkedChain links a chain of nodes and opens it; it gives the first node's input.
+func linkedChain[T any](tb testing.TB, nodes ...*Node) (Emit[T], *Chain) {
+	tb.Helper()
+	for i, n := range nodes[:len(nodes)-1] {
+		n.Chained = append(n.Chained, ChainedNode{Node: nodes[i+1]})
+	}
+	v := &Vertex{Root: nodes[0]}
+	chain, err := v.Link(&Context{Ctx: tb.Context(), Parallelism: 1, MaxParallelism: 128, Op: -1}, nil)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	if err := chain.Open(); err != nil {
+		tb.Fatal(err)
+	}
+	if len(chain.Inputs) == 0 {
+		return nil, chain
+	}
+	return chain.Inputs[0].(Emit[T]), chain
+}
+
+func mapNode[A, B any](tb testing.TB, name string, fn func(A) B) *Node {
+	return &Node{Name: name, Out: typeFor[B](tb), Factory: MapFactory(func(*Context) func(A) B { return fn })}
+}
+
+// TestNoAllocationForARecordOfFixedSize is the budget of a chain: map, filter, flatMap, mapRef, fan-out and sink.
+func TestNoAllocationForARecordOfFixedSize(t *testing.T) {
+	var sum int64
+	filter := &Node{Name: "filter", Out: typeFor[fixed](t), Factory: FilterFactory(func(*Context) func(fixed) bool {
+		return func(f fixed) bool { return f.ID%3 != 0 }
+	})}
+	flat := &Node{Name: "flatMap", Out: typeFor[fixed](t), Factory: FlatMapFactory(func(*Context) func(fixed, func(fixed)) {
+		return func(f fixed, emit func(fixed)) { emit(f); emit(f) }
+	})}
+	ref := &Node{Name: "mapRef", Out: typeFor[int64](t), Factory: MapRefFactory(func(*Context) func(*fixed, *int64) {
+		return func(in *fixed, out *int64) { *out = in.ID + int64(in.Tags[1]) }
+	})}
+	sink := func(name string) *Node {
+		return &Node{Name: name, Factory: SinkFactory(func(*Context) (func(int64), func() error) { return func(v int64) { sum += v }, nil })}
+	}
+	ref.Chained = []ChainedNode{{Node: sink("one sink")}, {Node: sink("another")}}
+	in, _ := linkedChain[fixed](t, mapNode(t, "map", func(f fixed) fixed { f.ID++; f.Tags[1] = 2; return f }), filter, flat, ref)
+	v := &fixed{ID: 1}
+	if n := testing.AllocsPerRun(1000, func() {
+		v.ID++
+		in(v)
+	}); n != 0 {
+		t.Errorf("%v allocations for a record", n)
+	}
+	if sum == 0 {
+		t.Error("nothing came through")
+	}
+}
+
+func TestNoAllocationInAGeneratorAndAReduce(t *testing.T) {
+	key, err := codec.KeyOf[int32]()
+	if err != nil {
+		t.Fatal(err)
+	}
+	typ, err := codec.Of[fixed]()
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := &Reduction[int32, fixed]{Key: key, Of: func(f fixed) int32 { return int32(f.ID % 100) }, Type: typ,
+		Open: func(*Context) func(acc, v *fixed) { return func(acc, v *fixed) { acc.Price += v.Price } }}
+	for name, factory := range map[string]Factory{"reduce": r.ReduceFactory(), "combine": r.CombineFactory()} {
+		source := &Node{Name: "source", Out: typeFor[fixed](t), Factory: GeneratorFactory(1<<50, func(i int64, f *fixed) { f.ID, f.Price = i, 1 })}
+		node := &Node{Name: name, Out: typeFor[fixed](t), Factory: factory}
+		end := &Node{Name: "end", Factory: DiscardFactory[fixed]()}
+		_, chain := linkedChain[fixed](t, source, node, end)
+		if n := testing.AllocsPerRun(100, func() {
+			if status, err := chain.Source.Poll(); status != More || err != nil {
+				t.Fatal(status, err)
+			}
+		}); n != 0 {
+			t.Errorf("%s: %v allocations for %d records", name, n, generatorBatch)
+		}
+	}
+}
+
+// A key that was seen costs nothing; a new one its share of pages and slabs.
+func TestStringKeysAreCopiedIntoSlabs(t *testing.T) {
+	key, err := codec.KeyOf[string]()
+	if err != nil {
+		t.Fatal(err)
+	}
+	hash := key.Hasher()
+	words := make([]string, 50_000)
+	for i := range words {
+		words[i] = fmt.Sprint("word", i)
+	}
+	table := NewTable[string, int64](nil)
+	fill := func() {
+		for _, w := range words {
+			v, _ := table.At(w, hash(w))
+			*v++
+		}
+	}
+	if n := testing.AllocsPerRun(1, func() { table.Reset(); fill() }); n > 200 {
+		t.Errorf("%v allocations for %d new keys", n, len(words))
+	}
+	if n := testing.AllocsPerRun(5, fill); n != 0 {
+		t.Errorf("%v allocations for %d known keys", n, len(words))
+	}
+	if table.Len() != len(words) || table.Bytes() < int64(len(words))*16 {
+		t.Errorf("%d keys, %d bytes", table.Len(), table.Bytes())
+	}
+}
+
+// TestTwoAllocationsForABufferOfStrings is the budget of decoding: one arena for a buffer, whatever is in it.
+func TestTwoAllocationsForABufferOfStrings(t *testing.T) {
+	type named struct {
+		Name  string
+		N     int64
+		Place string
+	}
+	words := budgetOf(t, func(i int) string { return strings.Repeat("x", i%40) })
+	structs := budgetOf(t, func(i int) named { return named{strings.Repeat("n", i%20), int64(i), "Zürich"} })
+	numbers := budgetOf(t, func(i int) fixed { return fixed{ID: int64(i)} })
+	lists := budgetOf(t, func(i int) []string { return []string{"a", strings.Repeat("b", i%9)} })
+	t.Logf("allocations for a buffer: %v of strings, %v of structs, %v of numbers, %v of slices", words, structs, numbers, lists)
+	if words > 2 || structs > 2 {
+		t.Errorf("%v allocations for a buffer of strings, %v of structs with strings, expected at most 2", words, structs)
+	}
+	if numbers != 0 {
+		t.Errorf("%v allocations for a buffer of fixed-size records, expected none", numbers)
+	}
+}
+
+// budgetOf is how many allocations a reader makes for a 32 KiB buffer.
+func budgetOf[T any](t *testing.T, value func(i int) T) float64 {
+	t.Helper()
+	c, err := codec.Of[T]()
+	if err != nil {
+		t.Fatal(err)
+	}
+	encode := c.Encoder()
+	var buf []byte
+	n := 0
+	for ; len(buf) < 32<<10-512; n++ {
+		v := value(n)
+		buf = encode(buf, &v)
+	}
+	seen := 0
+	r, err := typeFor[T](t).NewReader(Emit[T](func(*T) { seen++ }))
+	if err != nil {
+		t.Fatal(err)
+	}
+	item := network.Item{Data: buf, Records: n}
+	allocations := testing.AllocsPerRun(200, func() {
+		if got, err := r.Process(item); got != n || err != nil {
+			t.Fatalf("%d records of %d: %v", got, n, err)
+		}
+	})
+	if seen != 201*n {
+		t.Fatalf("%d records came, expected %d", seen, 201*n)
+	}
+	return allocations
+}
+
+// A buffer that is not what a writer makes is refused, whatever is wrong with it.
+func TestCorruptBuffers(t *testing.T) {
+	r, err := typeFor[string](t).NewReader(Emit[string](func(*string) {}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	good := []byte("\x03abc\x01d")
+	if n, err := r.Process(network.Item{Data: good, Records: 2}); n != 2 || err != nil {
+		t.Fatalf("%d records: %v", n, err)
+	}
+	for name, item := range map[string]network.Item{
+		"cut short":      {Data: good[:5], Records: 2},
+		"too many bytes": {Data: good, Records: 1},
+		"too few":        {Data: good, Records: 3},
+		"another batch":  {Kind: network.Batch, Batch: &Batch[int64]{}},
+	} {
+		if _, err := r.Process(item); err == nil {
+			t.Errorf("%s: no error", name)
+		}
+	}
+}
+
+func BenchmarkChain(b *testing.B) {
+	var sum int64
+	sink := &Node{Name: "sink", Factory: SinkFactory(func(*Context) (func(fixed), func() error) { return func(f fixed) { sum += f.ID }, nil })}
+	in, _ := linkedChain[fixed](b, mapNode(b, "map", func(f fixed) fixed { f.ID++; return f }), sink)
+	v := &fixed{}
+	b.ReportAllocs()
+	for b.Loop() {
+		in(v)
+	}
+}
