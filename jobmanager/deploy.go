@@ -93,9 +93,8 @@ func (m *JobManager) deployTasks(j *job) {
 		return execution.Placement{Index: j.slots[s].index, Address: j.workers[j.slots[s].tm.id].address}
 	})
 	byTM := map[string][]*controlpb.TaskDeployment{}
-	for s, list := range tasks {
-		id := j.slots[s].tm.id
-		byTM[id] = append(byTM[id], list...)
+	for i, s := range j.slots {
+		byTM[s.tm.id] = append(byTM[s.tm.id], tasks[i]...)
 	}
 	j.x.Each(func(a *execution.Attempt) { a.Endpoint = j.workers[j.slots[a.Slot].tm.id].address })
 	for id, list := range byTM {

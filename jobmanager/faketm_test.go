@@ -217,6 +217,14 @@ func (tm *fakeTM) finished(sequence uint64, ids ...*controlpb.AttemptId) {
 	tm.acknowledged(sequence)
 }
 
+// completes reports the job's last tasks; the JobManager has the worker end, then acknowledges.
+func (tm *fakeTM) completes(sequence uint64, s *controlpb.StartWorker, ids ...*controlpb.AttemptId) {
+	tm.t.Helper()
+	tm.tasks(sequence, controlpb.ExecutionState_STATE_FINISHED, nil, nil, ids...)
+	tm.stopped(s)
+	tm.acknowledged(sequence)
+}
+
 func (tm *fakeTM) failed(sequence uint64, f *planpb.Failure, ids ...*controlpb.AttemptId) {
 	tm.t.Helper()
 	tm.tasks(sequence, controlpb.ExecutionState_STATE_FAILED, f, nil, ids...)

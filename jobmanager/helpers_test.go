@@ -44,9 +44,10 @@ type cluster struct {
 	ended   chan error // holds Run's answer
 }
 
-// start runs a JobManager; its TaskManagers are expected to have that many slots.
+// start runs a JobManager; its TaskManagers are expected to have that many slots. Tests with one run side by side.
 func start(t *testing.T, slots int, settings map[string]string) *cluster {
 	t.Helper()
+	t.Parallel()
 	listen, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)

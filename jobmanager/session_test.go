@@ -174,7 +174,7 @@ func TestRegistersAgain(t *testing.T) {
 
 // Silence counts as loss; a TaskManager that does not come back is given back, so that another one can be had.
 func TestHeartbeatTimeout(t *testing.T) {
-	c := start(t, 1, map[string]string{"heartbeat.timeout": "700 ms", "restart-strategy.type": "none"})
+	c := start(t, 1, map[string]string{"heartbeat.timeout": "1500 ms", "restart-strategy.type": "none"})
 	a, b := c.tm("a", 1), c.tm("b", 1)
 	job := c.run(1)
 	a.startWorker()
@@ -182,7 +182,7 @@ func TestHeartbeatTimeout(t *testing.T) {
 		b.beat(&controlpb.Heartbeat{})
 		return c.now(job).GetEnded()
 	})
-	if f := c.now(job).GetResult().GetFailure(); f.GetMessage() != "TaskManager a was lost: no heartbeat for 700ms" {
+	if f := c.now(job).GetResult().GetFailure(); f.GetMessage() != "TaskManager a was lost: no heartbeat for 1.5s" {
 		t.Errorf("failure: %v", f)
 	}
 	if err := a.end(); !errors.Is(err, io.EOF) {
@@ -207,8 +207,12 @@ func TestTakesNothing(t *testing.T) {
 	job := c.submit(r)
 	tm := c.open(registration("a", 1))
 	eventually(t, "the session has ended", func() bool {
-		return tm.stream.Send(&controlpb.FromTaskManager{Kind: &controlpb.FromTaskManager_Heartbeat{Heartbeat: &controlpb.Heartbeat{}}}) != nil ||
-			c.now(job).GetEnded()
+		for range 100 {
+			if tm.stream.Send(&controlpb.FromTaskManager{Kind: &controlpb.FromTaskManager_Heartbeat{Heartbeat: &controlpb.Heartbeat{}}}) != nil {
+				return true
+			}
+		}
+		return c.now(job).GetEnded()
 	})
 	f := c.await(job, planpb.JobStatus_FAILED).GetResult().GetFailure()
 	contains(t, f.GetMessage(), "1024 messages wait for it and it takes none")
