@@ -51,7 +51,7 @@ func at(n *Node) string {
 // collect copies the nodes and checks what can be checked one by one.
 func (c *compiler) collect(nodes []*Node) error {
 	copies := map[*Node]*Node{}
-	uids := map[string]*Node{}
+	uids, writers := map[string]*Node{}, map[string]*Node{}
 	consumed := map[*Node]bool{}
 	var errs []error
 	for _, n := range nodes {
@@ -60,8 +60,12 @@ func (c *compiler) collect(nodes []*Node) error {
 		copies[n] = &cp
 		c.nodes = append(c.nodes, &cp)
 		for i := range cp.Inputs {
-			consumed[cp.Inputs[i].From] = true
-			cp.Inputs[i].From = copies[cp.Inputs[i].From]
+			from := cp.Inputs[i].From
+			if copies[from] == nil {
+				return fmt.Errorf("%s: its input %q was not added to this environment before it", at(n), from.Name)
+			}
+			consumed[from] = true
+			cp.Inputs[i].From = copies[from]
 		}
 		if n.UID != "" {
 			if other := uids[n.UID]; other != nil {
@@ -71,6 +75,15 @@ func (c *compiler) collect(nodes []*Node) error {
 		}
 		if n.Parallelism < 0 || n.Parallelism > 1<<15 {
 			errs = append(errs, fmt.Errorf("%s: parallelism %d: expected 1 to 32768", at(n), n.Parallelism))
+		}
+		if n.MaxParallelism < 0 || n.MaxParallelism > 1<<15 {
+			errs = append(errs, fmt.Errorf("%s: max parallelism %d: expected 1 to 32768", at(n), n.MaxParallelism))
+		}
+		for _, uri := range n.Writes {
+			if other := writers[uri]; other != nil {
+				errs = append(errs, fmt.Errorf("%s: output %s is written by %s too", at(n), uri, at(other)))
+			}
+			writers[uri] = n
 		}
 		if n.MaxOne && n.Parallelism > 1 {
 			errs = append(errs, fmt.Errorf("%s: parallelism %d: this operator can not run in parallel", at(n), n.Parallelism))
