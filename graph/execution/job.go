@@ -149,7 +149,7 @@ func (j *Job) Each(f func(*Attempt)) {
 
 // Finished tells whether every task has finished.
 func (j *Job) Finished() bool {
-	all := true
+	all := len(j.Current) > 0
 	j.Each(func(a *Attempt) { all = all && a.State == controlpb.ExecutionState_STATE_FINISHED })
 	return all
 }
