@@ -21,6 +21,8 @@ type jobView struct {
 	console *Console
 	name    string
 	started time.Time
+	// told is the failure that was shown last: a job's states repeat it.
+	told string
 }
 
 // show prints the news and draws the progress.
@@ -29,7 +31,7 @@ func (v *jobView) show(reply *restpb.WatchReply) error {
 		at := time.UnixMilli(e.TimeMs).Format(time.TimeOnly)
 		switch {
 		case e.GetStatus() != nil:
-			v.console.Say("%s Job '%s' switched to %s%s", at, v.name, e.GetStatus().Status, because(e.GetStatus().Failure))
+			v.console.Say("%s Job '%s' switched to %s%s", at, v.name, e.GetStatus().Status, v.because(e.GetStatus().Failure))
 		case e.GetTask() != nil && e.GetTask().State == controlpb.ExecutionState_STATE_FAILED:
 			t := e.GetTask()
 			v.console.Say("%s %s (%d/%d) failed on %s", at, t.Name, t.Subtask+1, t.Parallelism, t.Host)
@@ -55,11 +57,12 @@ func (v *jobView) show(reply *restpb.WatchReply) error {
 	return nil
 }
 
-// because gives a failure as the end of a line.
-func because(f *planpb.Failure) string {
-	if f == nil || f.Message == "" {
+// because gives a failure as the end of a line, once.
+func (v *jobView) because(f *planpb.Failure) string {
+	if f.GetMessage() == "" || v.told == f.GetMessage() {
 		return ""
 	}
+	v.told = f.GetMessage()
 	where := ""
 	if f.TaskName != "" {
 		where = fmt.Sprintf(" in %s, subtask %d", f.TaskName, f.Subtask+1)

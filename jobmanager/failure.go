@@ -46,8 +46,8 @@ func (m *JobManager) fail(j *job, f *planpb.Failure) {
 		j.move(planpb.JobStatus_FAILING, f)
 	} else {
 		j.next, j.pause = planpb.JobStatus_RUNNING, pause
-		j.note(fmt.Sprintf("restart %d from the beginning in %s after: %s", j.restarts+1, pause, f.GetMessage()))
 		j.move(planpb.JobStatus_RESTARTING, f)
+		j.note(fmt.Sprintf("restart %d, from the beginning, in %s", j.restarts+1, pause))
 	}
 	m.stopWorkers(j, "the job failed: "+f.GetMessage())
 	m.workersGone(j)

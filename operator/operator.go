@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/weft-project/weft/internal/fs"
 	"github.com/weft-project/weft/rpc/planpb"
 )
 
@@ -73,10 +74,18 @@ func (f *Failure) Error() string { return f.Err.Error() }
 // Unwrap gives the cause.
 func (f *Failure) Unwrap() error { return f.Err }
 
-// External marks a failure of the world outside: worth another attempt.
+// lasting are errors of file systems that another attempt meets again: names and permissions are the submitter's to mend.
+var lasting = []error{fs.ErrNotExist, fs.ErrExist, fs.ErrPermission, fs.ErrNotEmpty, fs.ErrEncrypted, fs.ErrErasureCoded}
+
+// External marks a failure of the world outside: worth another attempt, unless the error is one that will come again.
 func External(err error) error {
 	if err == nil {
 		return nil
+	}
+	for _, e := range lasting {
+		if errors.Is(err, e) {
+			return User(err)
+		}
 	}
 	return &Failure{planpb.FailureDomain_EXTERNAL, err}
 }
