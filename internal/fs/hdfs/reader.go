@@ -19,7 +19,7 @@ const (
 	// skipLimit is how far forward reading on beats a new connection. It must not be below the library's own limit (64 KiB), see H4.
 	skipLimit = 256 << 10
 	// readAttempts is how often a read is tried without getting a byte.
-	readAttempts = 4
+	readAttempts = 6
 )
 
 // reader reads one file. It is used by one goroutine at a time.
