@@ -170,3 +170,32 @@ func FuzzDecode(f *testing.F) {
 		}
 	})
 }
+
+// Keys that the canonical encoding takes for equal are equal once they are normal.
+func TestKeyNormalizer(t *testing.T) {
+	type slot struct {
+		At   [2]time.Time
+		Name string
+		_    int32
+	}
+	k, err := KeyOf[slot]()
+	if err != nil {
+		t.Fatal(err)
+	}
+	now := time.Now()
+	a := slot{At: [2]time.Time{now, now}, Name: "x"}
+	b := slot{At: [2]time.Time{now.UTC().Round(0), now.In(time.FixedZone("here", 7200))}, Name: "x"}
+	if a == b || string(k.Append(nil, &a)) != string(k.Append(nil, &b)) {
+		t.Fatal("the test's keys are not what it is about")
+	}
+	f := k.Normalizer()
+	f(&a)
+	f(&b)
+	if a != b || !a.At[1].Equal(now) {
+		t.Errorf("%v and %v differ", a, b)
+	}
+	plain, err := KeyOf[[3]string]()
+	if err != nil || plain.Normalizer() != nil {
+		t.Errorf("strings need no normalizer: %v", err)
+	}
+}

@@ -63,6 +63,63 @@ func (k *Key[K]) Hasher() func(v K) uint64 {
 	}
 }
 
+// Normalizer returns a function that makes == agree with the canonical encoding: instants lose their time zone and the
+// reading of the monotonic clock. It is nil where == agrees already.
+func (k *Key[K]) Normalizer() func(v *K) {
+	f := normalizer(reflect.TypeFor[K]())
+	if f == nil {
+		return nil
+	}
+	return func(v *K) { f(unsafe.Pointer(v)) }
+}
+
+func normalizer(t reflect.Type) func(unsafe.Pointer) {
+	if t == timeType {
+		return func(p unsafe.Pointer) {
+			tm := (*time.Time)(p)
+			*tm = time.Unix(tm.Unix(), int64(tm.Nanosecond())).UTC()
+		}
+	}
+	switch t.Kind() {
+	case reflect.Array:
+		f := normalizer(t.Elem())
+		if f == nil {
+			return nil
+		}
+		n, size := t.Len(), t.Elem().Size()
+		return func(p unsafe.Pointer) {
+			for i := range n {
+				f(unsafe.Add(p, uintptr(i)*size))
+			}
+		}
+	case reflect.Struct:
+		return structNormalizer(t)
+	}
+	return nil
+}
+
+func structNormalizer(t reflect.Type) func(unsafe.Pointer) {
+	type step struct {
+		off uintptr
+		f   func(unsafe.Pointer)
+	}
+	var steps []step
+	for i := range t.NumField() {
+		f := t.Field(i)
+		if n := normalizer(f.Type); n != nil {
+			steps = append(steps, step{f.Offset, n})
+		}
+	}
+	if steps == nil {
+		return nil
+	}
+	return func(p unsafe.Pointer) {
+		for i := range steps {
+			steps[i].f(unsafe.Add(p, steps[i].off))
+		}
+	}
+}
+
 // A string's canonical encoding at the top level is its bytes alone: nothing follows that it could run into.
 func hashString(s string) uint64 { return xxhash.Sum64String(s) }
 
@@ -144,6 +201,9 @@ func compileKeyPart(t reflect.Type, path string) (func([]byte, unsafe.Pointer) [
 		var steps []step
 		for i := range t.NumField() {
 			f := t.Field(i)
+			if f.Name == "_" {
+				continue // == ignores it too
+			}
 			e, err := compileKeyPart(f.Type, path+"."+f.Name)
 			if err != nil {
 				return nil, err

@@ -135,6 +135,14 @@ func KeyBy[K comparable, T any](in *Stream[T], key func(T) K) *KeyedStream[K, T]
 		in.env.fail("keyBy: %v", err)
 		k = &codec.Key[K]{}
 	}
+	if normal := k.Normalizer(); normal != nil {
+		authors := key
+		key = func(v T) K {
+			c := authors(v)
+			normal(&c)
+			return c
+		}
+	}
 	keyed := in.dealt(planpb.Partitioner_HASH)
 	for i := range keyed.from {
 		keyed.from[i].keyHash = func() any { return operator.KeyHash(k, key) }
