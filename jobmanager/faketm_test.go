@@ -45,7 +45,8 @@ func (c *cluster) open(r *controlpb.Register) *fakeTM {
 	if err != nil {
 		c.t.Fatal(err)
 	}
-	tm := &fakeTM{t: c.t, id: r.GetTaskmanagerId(), stream: stream, in: make(chan *controlpb.ToTaskManager, 1<<12), ended: make(chan error, 1), cut: cancel}
+	tm := &fakeTM{t: c.t, id: r.GetTaskmanagerId(), stream: stream, cut: cancel,
+		in: make(chan *controlpb.ToTaskManager, 1<<12), ended: make(chan error, 1)}
 	tm.send(&controlpb.FromTaskManager{Kind: &controlpb.FromTaskManager_Register{Register: r}})
 	return tm
 }

@@ -24,7 +24,8 @@ func TestJobRunsToItsEnd(t *testing.T) {
 	job := c.submit(r)
 	s := tm.startWorker()
 	if s.GetJobId() != job.String() || s.GetJobAttempt() != 0 || s.GetSlots() != 2 || s.GetJobName() != "word count" ||
-		!proto.Equal(s.GetBinary(), r.GetBinary()) || s.GetArgs()[1] != "x" || s.GetEnvironment()["LANG"] != "C" || !proto.Equal(s.GetGraph(), r.GetGraph()) ||
+		!proto.Equal(s.GetBinary(), r.GetBinary()) || !proto.Equal(s.GetGraph(), r.GetGraph()) ||
+		s.GetArgs()[1] != "x" || s.GetEnvironment()["LANG"] != "C" ||
 		s.GetConfig()["pipeline.name"] != "from the program" {
 		t.Errorf("StartWorker: %v", s)
 	}
@@ -48,7 +49,8 @@ func TestJobRunsToItsEnd(t *testing.T) {
 	tm.tasks(2, controlpb.ExecutionState_STATE_FINISHED, nil, counted, ids(d)[2:]...)
 	w := c.await(job, planpb.JobStatus_FINISHED)
 	res := w.GetResult()
-	if !w.GetEnded() || res.GetStatus() != planpb.JobStatus_FINISHED || len(res.GetAccumulators()) != 1 || res.GetAccumulators()[0].GetLongValue() != 12 {
+	if !w.GetEnded() || res.GetStatus() != planpb.JobStatus_FINISHED ||
+		len(res.GetAccumulators()) != 1 || res.GetAccumulators()[0].GetLongValue() != 12 {
 		t.Errorf("result: %v", w)
 	}
 	names := []string{"source (1/2)", "sum (1/2)", "source (2/2)", "sum (2/2)"}

@@ -101,8 +101,7 @@ func TestConnectionLost(t *testing.T) {
 	up(a)
 	a.cut()
 	w := c.await(job, planpb.JobStatus_RESTARTING)
-	s := story(w)
-	contains(t, s[len(s)-1], "RESTARTING: TaskManager a was lost: the connection to the TaskManager ended: ")
+	contains(t, strings.Join(story(w), "\n"), "RESTARTING: TaskManager a was lost: the connection to the TaskManager ended: ")
 	eventually(t, "the job waits", func() bool {
 		s := story(c.now(job))
 		return s[len(s)-1] == "note: waiting for 1 slots"
@@ -135,7 +134,8 @@ func TestPlatformSaysFirst(t *testing.T) {
 	}
 	b.stopped(workers[1])
 	f := c.await(job, planpb.JobStatus_FAILED).GetResult().GetFailure()
-	if f.GetMessage() != "TaskManager a was lost: the node was lost" || f.GetTaskmanagerId() != "a" || f.GetHost() != "host-a" || f.GetDomain() != planpb.FailureDomain_EXTERNAL {
+	if f.GetMessage() != "TaskManager a was lost: the node was lost" || f.GetTaskmanagerId() != "a" || f.GetHost() != "host-a" ||
+		f.GetDomain() != planpb.FailureDomain_EXTERNAL {
 		t.Errorf("failure: %v", f)
 	}
 	c.say().TaskManagerLost("a", "said twice")
@@ -221,8 +221,8 @@ func TestTakesNothing(t *testing.T) {
 // A stranger without the secret gets nowhere.
 func TestStranger(t *testing.T) {
 	c := start(t, 1, nil)
-	for name, secret := range map[string]security.Secret{"another secret": security.NewSecret(), "the secret of a job": c.secret.Derive(security.LabelJob, id.NewJob().String()),
-		"the underived secret": c.secret} {
+	for name, secret := range map[string]security.Secret{"another secret": security.NewSecret(), "the underived secret": c.secret,
+		"the secret of a job": c.secret.Derive(security.LabelJob, id.NewJob().String())} {
 		stream, err := c.dial(secret).Session(t.Context())
 		if err == nil {
 			_, err = stream.Recv()

@@ -18,6 +18,7 @@ import (
 // Submissions that can not be: one sentence each, and nothing has changed.
 func TestBadSubmissions(t *testing.T) {
 	c := start(t, 1, nil)
+	const otherSDK = "the job was built with SDK 3.1, which speaks plan protocol 2.4; this cluster speaks 1.0: build it with the cluster's SDK"
 	for want, change := range map[string]func(r *restpb.SubmitRequest){
 		"the submission has no job graph with vertices":         func(r *restpb.SubmitRequest) { r.Graph = nil },
 		"the submission has no job graph with vertices ":        func(r *restpb.SubmitRequest) { r.Graph.Vertices = nil },
@@ -27,12 +28,14 @@ func TestBadSubmissions(t *testing.T) {
 		"vertex id " + id.VertexOf("source").String() + " stands twice in the graph": func(r *restpb.SubmitRequest) {
 			r.Graph.Vertices[1].Id = r.Graph.Vertices[0].GetId()
 		},
-		"edge 0: its index or one of its vertices is not in the graph": func(r *restpb.SubmitRequest) { r.Graph.Edges[0].Target = id.VertexOf("x").String() },
+		"edge 0: its index or one of its vertices is not in the graph": func(r *restpb.SubmitRequest) {
+			r.Graph.Edges[0].Target = id.VertexOf("x").String()
+		},
 		"edge 0: forward between parallelism 1 and 2": func(r *restpb.SubmitRequest) {
 			r.Graph.Edges[0].Partitioner = planpb.Partitioner_FORWARD
 			r.Graph.Vertices[1].Parallelism = 2
 		},
-		"the job was built with SDK 3.1, which speaks plan protocol 2.4; this cluster speaks 1.0: build it with the cluster's SDK": func(r *restpb.SubmitRequest) {
+		otherSDK: func(r *restpb.SubmitRequest) {
 			r.Graph.ProtocolMajor, r.Graph.ProtocolMinor, r.Graph.SdkVersion = 2, 4, "3.1"
 		},
 		"": func(r *restpb.SubmitRequest) { r.JobId = "not hexadecimal" },
