@@ -13,7 +13,7 @@ import (
 )
 
 // openStore opens the cluster's HDFS as its configuration says.
-func openStore(t *testing.T, c *devcluster.Cluster, o hdfs.Options) fs.FileSystem {
+func openStore(t testing.TB, c *devcluster.Cluster, o hdfs.Options) fs.FileSystem {
 	t.Helper()
 	conf, err := hadoopconf.LoadDirs(nil, c.ConfDir())
 	if err != nil {
