@@ -1,0 +1,6 @@
+//go:build race
+
+package worker_test
+
+// raceEnabled: the race detector allocates.
+const raceEnabled = true
