@@ -5,12 +5,14 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"path/filepath"
 	"testing"
 	"time"
 
 	"github.com/weft-project/weft/internal/role"
 	"github.com/weft-project/weft/rpc/controlpb"
 	"github.com/weft-project/weft/rpc/planpb"
+	"github.com/weft-project/weft/rpc/version"
 	"github.com/weft-project/weft/rpc/wire"
 )
 
@@ -42,7 +44,7 @@ func playWorker(part string) int {
 			os.Exit(0)
 		}
 	}
-	hello := &controlpb.WorkerHello{ProtocolMajor: role.ProtocolMajor, SdkVersion: role.SDKVersion, Pid: int32(os.Getpid())}
+	hello := &controlpb.WorkerHello{ProtocolMajor: version.Major, SdkVersion: version.SDK, Pid: int32(os.Getpid())}
 	if part == "old" {
 		hello.ProtocolMajor, hello.SdkVersion = 99, "99.0.0"
 	}
@@ -72,7 +74,7 @@ func started(part string, s *controlpb.WorkerStart) *controlpb.FromWorker {
 	}
 	if part == "environment" {
 		dir, _ := os.Getwd()
-		entries, _ := os.ReadDir(".")
+		entries, _ := filepath.Glob("*/*")
 		state.DataAddress = fmt.Sprint(os.Environ(), " dir=", dir, " ", entries, " share=", s.GetShare().GetMemory())
 	}
 	return &controlpb.FromWorker{Kind: &controlpb.FromWorker_State{State: state}}

@@ -31,8 +31,8 @@ type Options struct {
 	LogDir, WorkDir string
 	// Files fetch jobs' binaries.
 	Files *fs.Registry
-	// Shipped are absolute paths of files that every worker finds in its working directory.
-	Shipped []string
+	// Shipped are files that every worker finds in its working directory: absolute paths by the relative name they get there.
+	Shipped map[string]string
 	// HadoopConfFile, TokenFile and User are handed to workers, for their file systems. Empty where there is no Hadoop.
 	HadoopConfFile, TokenFile, User string
 	Version                         string

@@ -202,14 +202,14 @@ func TestWorkerLife(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Setenv("PLANTED_SECRET", "hunter2")
-	stop, ended := run(t, l, func(o *Options) { o.Shipped = []string{shipped} })
+	stop, ended := run(t, l, func(o *Options) { o.Shipped = map[string]string{"data/rules.txt": shipped} })
 	c, r := l.accept()
 	if r.GetSlots() != 2 || r.GetTaskmanagerId() != "tm1" || r.GetProcessMemory() != 512<<20 || r.GetSlotMemory() != 224<<20 {
 		t.Errorf("registration: %v", r)
 	}
 	c.start(0, "environment")
 	ready := c.worker(controlpb.WorkerPhase_WORKER_READY)
-	for _, want := range []string{"PLANNED=yes", "GOMEMLIMIT=", "rules.txt", "jobs/01234567-0"} {
+	for _, want := range []string{"PLANNED=yes", "GOMEMLIMIT=", "data/rules.txt", "jobs/01234567-0"} {
 		if !strings.Contains(ready.GetDataAddress(), want) {
 			t.Errorf("the worker does not see %q: %s", want, ready.GetDataAddress())
 		}

@@ -174,22 +174,29 @@ func (w *worker) shippedFiles(ctx context.Context, dir string) error {
 	for _, f := range w.start.GetFiles() {
 		path, err := w.m.fetch(ctx, f, false)
 		if err == nil {
-			err = link(path, filepath.Join(dir, filepath.Base(f.GetName())))
+			err = link(path, dir, f.GetName())
 		}
 		if err != nil {
 			return fmt.Errorf("file %s of the job: %w", f.GetName(), err)
 		}
 	}
-	for _, path := range w.m.o.Shipped {
-		if err := link(path, filepath.Join(dir, filepath.Base(path))); err != nil {
-			return fmt.Errorf("shipped file: %w", err)
+	for name, path := range w.m.o.Shipped {
+		if err := link(path, dir, name); err != nil {
+			return fmt.Errorf("shipped file %s: %w", name, err)
 		}
 	}
 	return nil
 }
 
-// link makes name a symbolic link; one that is there is kept.
-func link(path, name string) error {
+// link makes name, which may lie in directories of its own below dir, a symbolic link; one that is there is kept.
+func link(path, dir, name string) error {
+	if name = filepath.FromSlash(name); !filepath.IsLocal(name) {
+		return fmt.Errorf("%q is not a name below the working directory", name)
+	}
+	name = filepath.Join(dir, name)
+	if err := os.MkdirAll(filepath.Dir(name), 0o700); err != nil {
+		return err
+	}
 	if err := os.Symlink(path, name); err != nil && !errors.Is(err, os.ErrExist) {
 		return err
 	}

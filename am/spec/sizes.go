@@ -25,6 +25,12 @@ const (
 	slackMB = 128
 )
 
+// What package taskexec refuses to run with less of, in MiB: its own reserve and the least share of a slot.
+const (
+	taskManagerReserveMB = 64
+	leastSlotMB          = 32
+)
+
 // ContainerSizes reads the sizes from the configuration, and raises them where the NodeManagers check virtual memory.
 //
 // The check counts address space, not memory: a container of m MiB may map ratio × m (yarn.nodemanager.vmem-pmem-ratio, 2.1
@@ -49,6 +55,10 @@ func ContainerSizes(c *config.Config, hadoop *hadoopconf.Conf) (Sizes, error) {
 			return s, fmt.Errorf("%s is %d MiB (%s), too little for the process; expected %d MiB or more (a bare number is bytes in the configuration, MB after -jm and -tm)",
 				p.what, p.mb, c.Source(p.what), p.low)
 		}
+	}
+	if least := taskManagerReserveMB + leastSlotMB*s.Slots; s.TaskManagerMB < least {
+		return s, fmt.Errorf("%s is %d MiB (%s), too little for %d slots: expected %d MiB or more (%d for the TaskManager and %d for each slot); take more memory (-tm) or fewer slots (-s)",
+			config.TaskManagerMemory.Key, s.TaskManagerMB, c.Source(config.TaskManagerMemory.Key), s.Slots, least, taskManagerReserveMB, leastSlotMB)
 	}
 	if !vmemChecked(hadoop) {
 		return s, nil

@@ -53,6 +53,9 @@ func TestContainerSizes(t *testing.T) {
 	if err != nil || s.TaskManagerMB != 8192 || s.Raised != "" {
 		t.Errorf("large enough: %+v, %v", s, err)
 	}
+	if _, err := sizes(map[string]string{"taskmanager.memory.process.size": "128m", "taskmanager.numberOfTaskSlots": "3"}, off); err == nil || !strings.Contains(err.Error(), "160 MiB or more") {
+		t.Errorf("too many slots: %v", err)
+	}
 	// A bare number in a file is bytes, as in Flink: the sentence must say so.
 	if _, err := sizes(map[string]string{"taskmanager.memory.process.size": "2048"}, off); err == nil || !strings.Contains(err.Error(), "a bare number is bytes") {
 		t.Errorf("bytes: %v", err)

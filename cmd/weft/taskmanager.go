@@ -86,8 +86,9 @@ func (p *process) taskManagerOptions(s processSettings, configured func(*config.
 	o.JobManager = func(context.Context) (string, error) { return s.jobManager, nil }
 	o.Slots, o.VCores, o.ProcessMemory = s.slots, s.vcores, int64(s.memory)<<20
 	o.LogDir, o.WorkDir = s.logDir, filepath.Join(dir, "work")
+	o.Shipped = map[string]string{}
 	for _, name := range manifest.Shipped() {
-		o.Shipped = append(o.Shipped, filepath.Join(dir, name))
+		o.Shipped[name] = filepath.Join(dir, filepath.FromSlash(name))
 	}
 	o.TokenFile, o.User = p.getenv(token.EnvFile), manifest.User
 	o.Version = versionText()
