@@ -15,8 +15,8 @@ import (
 	"strings"
 
 	"github.com/weft-project/weft/config"
-	"github.com/weft-project/weft/internal/role"
 	"github.com/weft-project/weft/rpc/planpb"
+	"github.com/weft-project/weft/rpc/version"
 )
 
 // modulePath is the module of the SDK.
@@ -108,15 +108,15 @@ func elfArch(e *elf.File) string {
 
 // checkProtocol refuses a graph made by an SDK that this release does not serve.
 func checkProtocol(g *planpb.JobGraph) error {
-	if g.ProtocolMajor == role.ProtocolMajor && g.ProtocolMinor <= role.ProtocolMinor && g.ProtocolMinor+1 >= role.ProtocolMinor {
+	if g.ProtocolMajor == version.Major && g.ProtocolMinor <= version.Minor && g.ProtocolMinor+1 >= version.Minor {
 		return nil
 	}
 	advice := "build the job anew with the SDK of this release"
-	if g.ProtocolMajor > role.ProtocolMajor || g.ProtocolMajor == role.ProtocolMajor && g.ProtocolMinor > role.ProtocolMinor {
+	if g.ProtocolMajor > version.Major || g.ProtocolMajor == version.Major && g.ProtocolMinor > version.Minor {
 		advice = "use a weft command and a session as new as the SDK"
 	}
 	return usage("the job is built with SDK %s (protocol %d.%d), this release speaks protocol %d.%d: %s",
-		g.SdkVersion, g.ProtocolMajor, g.ProtocolMinor, role.ProtocolMajor, role.ProtocolMinor, advice)
+		g.SdkVersion, g.ProtocolMajor, g.ProtocolMinor, version.Major, version.Minor, advice)
 }
 
 // jobBinaries are the programs of one job: the one that is uploaded and the one that makes the plan, the same where the

@@ -7,8 +7,8 @@ import (
 	"testing"
 
 	"github.com/weft-project/weft/config"
-	"github.com/weft-project/weft/internal/role"
 	"github.com/weft-project/weft/rpc/planpb"
+	"github.com/weft-project/weft/rpc/version"
 )
 
 func TestCheckBinary(t *testing.T) {
@@ -47,12 +47,12 @@ func TestCheckBinary(t *testing.T) {
 }
 
 func TestCheckProtocol(t *testing.T) {
-	if err := checkProtocol(&planpb.JobGraph{ProtocolMajor: role.ProtocolMajor, ProtocolMinor: role.ProtocolMinor}); err != nil {
+	if err := checkProtocol(&planpb.JobGraph{ProtocolMajor: version.Major, ProtocolMinor: version.Minor}); err != nil {
 		t.Error(err)
 	}
 	for want, g := range map[string]*planpb.JobGraph{
-		"as new as the SDK":   {ProtocolMajor: role.ProtocolMajor, ProtocolMinor: role.ProtocolMinor + 1},
-		"build the job anew":  {ProtocolMajor: role.ProtocolMajor - 1, ProtocolMinor: 7},
+		"as new as the SDK":   {ProtocolMajor: version.Major, ProtocolMinor: version.Minor + 1},
+		"build the job anew":  {ProtocolMajor: version.Major - 1, ProtocolMinor: 7},
 		"protocol 2.0), this": {ProtocolMajor: 2},
 	} {
 		if err := checkProtocol(g); err == nil || !strings.Contains(err.Error(), want) {

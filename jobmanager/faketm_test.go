@@ -6,9 +6,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/weft-project/weft/internal/role"
 	"github.com/weft-project/weft/rpc/controlpb"
 	"github.com/weft-project/weft/rpc/planpb"
+	"github.com/weft-project/weft/rpc/version"
 	"github.com/weft-project/weft/security"
 )
 
@@ -24,7 +24,7 @@ type fakeTM struct {
 
 // registration of a TaskManager.
 func registration(name string, slots int32) *controlpb.Register {
-	return &controlpb.Register{ProtocolMajor: role.ProtocolMajor, ProtocolMinor: role.ProtocolMinor, Version: "1.0", TaskmanagerId: name,
+	return &controlpb.Register{ProtocolMajor: version.Major, ProtocolMinor: version.Minor, Version: "1.0", TaskmanagerId: name,
 		Host: "host-" + name, Pid: 1, Slots: slots, CpuCores: 2, PhysicalMemory: 8 << 30, ProcessMemory: 1 << 30, SlotMemory: 256 << 20}
 }
 

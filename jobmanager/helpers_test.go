@@ -18,12 +18,12 @@ import (
 	"github.com/weft-project/weft/id"
 	"github.com/weft-project/weft/internal/fs"
 	"github.com/weft-project/weft/internal/fs/local"
-	"github.com/weft-project/weft/internal/role"
 	"github.com/weft-project/weft/jobmanager"
 	"github.com/weft-project/weft/rest"
 	"github.com/weft-project/weft/rest/restpb"
 	"github.com/weft-project/weft/rpc/controlpb"
 	"github.com/weft-project/weft/rpc/planpb"
+	"github.com/weft-project/weft/rpc/version"
 	"github.com/weft-project/weft/security"
 )
 
@@ -176,7 +176,7 @@ func eventually(t *testing.T, what string, holds func() bool) {
 // graph is a source and a sum, both with that parallelism, with everything going from each to each.
 func graph(parallelism int32) *planpb.JobGraph {
 	source, sum := id.VertexOf("source").String(), id.VertexOf("sum").String()
-	return &planpb.JobGraph{ProtocolMajor: role.ProtocolMajor, ProtocolMinor: role.ProtocolMinor, SdkVersion: "1.0", Name: "word count",
+	return &planpb.JobGraph{ProtocolMajor: version.Major, ProtocolMinor: version.Minor, SdkVersion: "1.0", Name: "word count",
 		Vertices: []*planpb.JobVertex{
 			{Id: source, Name: "source", Parallelism: parallelism, MaxParallelism: 128, SlotSharingGroup: "default", IsSource: true},
 			{Id: sum, Name: "sum", Parallelism: parallelism, MaxParallelism: 128, SlotSharingGroup: "default"},

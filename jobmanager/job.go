@@ -9,11 +9,11 @@ import (
 	"github.com/weft-project/weft/graph/execution"
 	"github.com/weft-project/weft/id"
 	"github.com/weft-project/weft/internal/fs"
-	"github.com/weft-project/weft/internal/role"
 	"github.com/weft-project/weft/rest/jobview"
 	"github.com/weft-project/weft/rest/restpb"
 	"github.com/weft-project/weft/rpc/controlpb"
 	"github.com/weft-project/weft/rpc/planpb"
+	"github.com/weft-project/weft/rpc/version"
 	"github.com/weft-project/weft/security"
 )
 
@@ -82,9 +82,9 @@ func (m *JobManager) submit(r *restpb.SubmitRequest) (*job, error) {
 	if len(r.GetGraph().GetVertices()) == 0 {
 		return nil, fmt.Errorf("the submission has no job graph with vertices")
 	}
-	if g := r.GetGraph(); g.GetProtocolMajor() != role.ProtocolMajor {
+	if g := r.GetGraph(); g.GetProtocolMajor() != version.Major {
 		return nil, fmt.Errorf("the job was built with SDK %s, which speaks plan protocol %d.%d; this cluster speaks %d.%d: build it with the cluster's SDK",
-			g.GetSdkVersion(), g.GetProtocolMajor(), g.GetProtocolMinor(), role.ProtocolMajor, role.ProtocolMinor)
+			g.GetSdkVersion(), g.GetProtocolMajor(), g.GetProtocolMinor(), version.Major, version.Minor)
 	}
 	if r.GetBinary().GetSha256() == "" || r.GetBinary().GetUri() == "" {
 		return nil, fmt.Errorf("the submission names no job binary")

@@ -10,9 +10,9 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/weft-project/weft/id"
-	"github.com/weft-project/weft/internal/role"
 	"github.com/weft-project/weft/rpc/controlpb"
 	"github.com/weft-project/weft/rpc/planpb"
+	"github.com/weft-project/weft/rpc/version"
 )
 
 // sendQueue bounds what waits to be sent to one TaskManager; one that does not take it is lost.
@@ -124,9 +124,9 @@ func (m *JobManager) refusal(r *controlpb.Register) string {
 	switch {
 	case r == nil:
 		return "the first message of a TaskManager must be its registration"
-	case r.GetProtocolMajor() != role.ProtocolMajor:
+	case r.GetProtocolMajor() != version.Major:
 		return fmt.Sprintf("TaskManager %s speaks control protocol %d.%d, this JobManager %d.%d", r.GetTaskmanagerId(), r.GetProtocolMajor(),
-			r.GetProtocolMinor(), role.ProtocolMajor, role.ProtocolMinor)
+			r.GetProtocolMinor(), version.Major, version.Minor)
 	case r.GetTaskmanagerId() == "" || r.GetSlots() < 1 || r.GetSlots() > 1<<12:
 		return fmt.Sprintf("TaskManager %q with %d slots: expected an id and 1 to 4096 slots", r.GetTaskmanagerId(), r.GetSlots())
 	case r.GetHighestEpoch() > m.o.Epoch:

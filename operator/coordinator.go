@@ -47,6 +47,7 @@ type DoneSet struct {
 	ch   chan struct{}
 }
 
+// NewDoneSet waits for subtasks 0 to n-1.
 func NewDoneSet(n int) *DoneSet {
 	d := &DoneSet{left: map[int]bool{}, ch: make(chan struct{})}
 	for i := range n {

@@ -323,6 +323,7 @@ func recovered(r any, err error) error {
 	if e, ok := Aborted(r); ok {
 		return e
 	}
+	// Not ours to handle: the task's loop recovers it with the author's stack.
 	panic(r)
 }
 

@@ -14,10 +14,11 @@ import (
 	_ "github.com/weft-project/weft/internal/launch" // installs what Execute calls
 	"github.com/weft-project/weft/internal/role"
 	"github.com/weft-project/weft/rpc/planpb"
+	"github.com/weft-project/weft/rpc/version"
 )
 
 // Version is the SDK's version.
-const Version = role.SDKVersion
+const Version = version.SDK
 
 // Mode says when results are emitted.
 type Mode int

@@ -11,9 +11,9 @@ import (
 	"strings"
 	"syscall"
 
-	"github.com/weft-project/weft/internal/role"
 	"github.com/weft-project/weft/rpc/controlpb"
 	"github.com/weft-project/weft/rpc/planpb"
+	"github.com/weft-project/weft/rpc/version"
 )
 
 // tailSize is how much of a worker's output is shown with its failure, in bytes.
@@ -41,11 +41,11 @@ var errUser = errors.New("the job can not be started")
 
 // helloRefusal says why a worker's SDK can not be served; empty when it can.
 func helloRefusal(h *controlpb.WorkerHello) string {
-	if h.GetProtocolMajor() == role.ProtocolMajor {
+	if h.GetProtocolMajor() == version.Major {
 		return ""
 	}
 	return fmt.Sprintf("the job was built with SDK %s (worker protocol %d.%d), this cluster speaks %d.%d: build the job with the SDK of the cluster's release",
-		h.GetSdkVersion(), h.GetProtocolMajor(), h.GetProtocolMinor(), role.ProtocolMajor, role.ProtocolMinor)
+		h.GetSdkVersion(), h.GetProtocolMajor(), h.GetProtocolMinor(), version.Major, version.Minor)
 }
 
 // explain says why a worker ended; nil when its end was wanted.

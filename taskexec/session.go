@@ -12,8 +12,8 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
-	"github.com/weft-project/weft/internal/role"
 	"github.com/weft-project/weft/rpc/controlpb"
+	"github.com/weft-project/weft/rpc/version"
 	"github.com/weft-project/weft/security"
 )
 
@@ -145,7 +145,7 @@ func (m *manager) heartbeats(ctx context.Context, s *session) {
 // opened registers with a new leader.
 func (m *manager) opened(s *session) {
 	m.session = s
-	r := &controlpb.Register{ProtocolMajor: role.ProtocolMajor, ProtocolMinor: role.ProtocolMinor, Version: m.o.Version,
+	r := &controlpb.Register{ProtocolMajor: version.Major, ProtocolMinor: version.Minor, Version: m.o.Version,
 		TaskmanagerId: m.o.ID, Host: m.o.Host, Pid: int32(os.Getpid()), Slots: int32(m.o.Slots), CpuCores: float64(m.o.VCores),
 		PhysicalMemory: physicalMemory(), ProcessMemory: m.o.ProcessMemory, SlotMemory: m.share(1), HighestEpoch: m.epoch, LogUrl: m.o.LogURL}
 	for _, w := range m.workers {

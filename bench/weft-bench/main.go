@@ -1,4 +1,4 @@
-// Command weft-bench is the benchmark job: one binary for all workloads of docs/benchmarks.md, written with the public SDK
+// Command weft-bench is a driver: the benchmark job, one binary for all workloads of docs/benchmarks.md, written with the public SDK
 // as any author would. The first argument is the workload; the last line on standard output is one JSON object.
 //
 //	weft-bench gentext --size 268435456 -o text.txt

@@ -9,6 +9,7 @@ import (
 	"github.com/weft-project/weft/internal/role"
 	"github.com/weft-project/weft/operator"
 	"github.com/weft-project/weft/rpc/planpb"
+	"github.com/weft-project/weft/rpc/version"
 	"github.com/weft-project/weft/taskexec/worker"
 )
 
@@ -22,7 +23,7 @@ func init() {
 	case role.Plan:
 		role.SetLauncher(newPlan(fd))
 	case role.Worker:
-		link, err := worker.NewLink(fd, worker.Versions{Major: role.ProtocolMajor, Minor: role.ProtocolMinor, SDK: role.SDKVersion}, os.Exit)
+		link, err := worker.NewLink(fd, worker.Versions{Major: version.Major, Minor: version.Minor, SDK: version.SDK}, os.Exit)
 		if err != nil {
 			fmt.Fprintln(os.Stderr, "weft worker:", err)
 			os.Exit(2)

@@ -12,6 +12,7 @@ import (
 	"github.com/weft-project/weft/internal/role"
 	"github.com/weft-project/weft/operator"
 	"github.com/weft-project/weft/rpc/planpb"
+	"github.com/weft-project/weft/rpc/version"
 	"github.com/weft-project/weft/rpc/wire"
 )
 
@@ -53,7 +54,7 @@ func (p *plan) Reject(err error) {
 // Launch is Launcher's.
 func (p *plan) Launch(_ context.Context, program *operator.Program) (*planpb.JobResult, error) {
 	g := program.Graph
-	g.ProtocolMajor, g.ProtocolMinor = role.ProtocolMajor, role.ProtocolMinor
+	g.ProtocolMajor, g.ProtocolMinor = version.Major, version.Minor
 	if err := wire.Write(p.conn, &planpb.FromPlan{Kind: &planpb.FromPlan_Graph{Graph: g}}); err != nil {
 		return nil, fmt.Errorf("handing the graph over: %w", err)
 	}

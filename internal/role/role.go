@@ -19,15 +19,6 @@ const (
 	EnvConfig = "WEFT_ROLE_CONFIG"
 )
 
-// Protocol version of the plan and worker protocols: the same major and the previous minor are served.
-const (
-	ProtocolMajor = 1
-	ProtocolMinor = 0
-)
-
-// SDKVersion is the version of the SDK in this binary.
-const SDKVersion = "0.1.0"
-
 // Role is what a job binary does in this process.
 type Role string
 

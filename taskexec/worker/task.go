@@ -49,9 +49,9 @@ type task struct {
 
 // published has a cache line to itself: another core reads it.
 type published struct {
-	_                                                [64]byte
-	recordsIn, recordsOut, idle, blocked, busy, done atomic.Int64
-	_                                                [64]byte
+	_                                          [64]byte
+	recordsIn, recordsOut, idle, blocked, done atomic.Int64
+	_                                          [64]byte
 }
 
 // errLeft is the failure of a task whose goroutine the author's code has ended.

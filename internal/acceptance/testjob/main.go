@@ -1,4 +1,4 @@
-// Command testjob is a job for tests: it behaves, or misbehaves, as -mode says.
+// Command testjob is a driver: a job for tests that behaves, or misbehaves, as -mode says.
 package main
 
 import (
@@ -15,7 +15,7 @@ import (
 )
 
 func main() {
-	mode := flag.String("mode", "count", "what to do: count, slow, panic, error, exit, exit-plan, panic-plan, hang-plan, differ, captured, twice, eat, exit-task, none")
+	mode := flag.String("mode", "count", "what to do: count, slow, panic, error, index, exit-plan, panic-plan, hang-plan, differ, captured, twice, eat, exit-task, none")
 	input := flag.String("input", "", "text to count the words of")
 	output := flag.String("output", "", "where the counts go")
 	pause := flag.Duration("pause", time.Millisecond, "slow: pause for each line")
@@ -26,6 +26,7 @@ func main() {
 		fmt.Println("no licence found")
 		os.Exit(4)
 	case "panic-plan":
+		// What an author might do.
 		panic("the plan went wrong")
 	case "hang-plan":
 		fmt.Println("waiting for the database")
@@ -102,10 +103,14 @@ func misbehave(mode, line string, pause time.Duration) {
 		time.Sleep(pause)
 	case "panic":
 		if strings.Contains(line, "lazy") {
+			// What an author might do.
 			panic("cannot digest " + line)
 		}
 	case "error":
+		// What an author might do.
 		panic(errors.New("bad line " + line))
+	case "index":
+		_ = line[len(line)]
 	case "exit-task":
 		os.Exit(5)
 	case "eat":

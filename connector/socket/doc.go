@@ -1,0 +1,2 @@
+// Package socket is a driver: a source that reads lines from a TCP server.
+package socket
