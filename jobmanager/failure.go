@@ -32,9 +32,9 @@ func (m *JobManager) fail(j *job, f *planpb.Failure) {
 			return // follows from the failure that is being handled
 		}
 	}
-	pause, restart, why := j.strategy.Decide(f, j.restarts)
-	if waiting {
-		restart, why = false, "it has no slots to start on"
+	pause, restart, why := time.Duration(0), false, "it has no slots to start on"
+	if !waiting {
+		pause, restart, why = j.strategy.Decide(f, time.Now())
 	}
 	j.cause = f
 	if !restart {

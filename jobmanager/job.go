@@ -3,6 +3,7 @@ package jobmanager
 import (
 	"context"
 	"fmt"
+	"math/rand/v2"
 	"time"
 
 	"github.com/weft-project/weft/config"
@@ -34,7 +35,7 @@ type job struct {
 	x        *execution.Job
 	request  *restpb.SubmitRequest
 	secret   security.Secret
-	strategy execution.Strategy
+	strategy *execution.Restarts
 	start    int64
 	end      int64
 	restarts int
@@ -106,7 +107,11 @@ func (m *JobManager) submit(r *restpb.SubmitRequest) (*job, error) {
 	if err := effective.Check(); err != nil {
 		return nil, err
 	}
-	j.strategy = strategyOf(effective)
+	strategy, err := strategyOf(effective)
+	if err != nil {
+		return nil, err
+	}
+	j.strategy = execution.NewRestarts(strategy, rand.Float64)
 	m.jobs[jid] = j
 	m.order = append(m.order, j)
 	m.forget()

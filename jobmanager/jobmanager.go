@@ -61,6 +61,9 @@ func New(o Options) (*JobManager, error) {
 	if err := o.Config.Check(); err != nil {
 		return nil, err
 	}
+	if _, err := strategyOf(o.Config); err != nil {
+		return nil, err
+	}
 	if o.Target == "" {
 		o.Target = "yarn-session"
 	}

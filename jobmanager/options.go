@@ -98,23 +98,25 @@ func (o *Options) settings() settings {
 }
 
 // strategyOf reads restart-strategy.*; a job's own configuration is read the same way.
-func strategyOf(c *config.Config) execution.Strategy {
+func strategyOf(c *config.Config) (s execution.Strategy, err error) {
 	switch kind := config.Get(c, config.RestartStrategy); kind {
 	case "":
-		return execution.DefaultStrategy()
+		return execution.DefaultStrategy(), nil
 	case "none", "off", "disable":
-		return execution.Strategy{Text: "none"}
+		return execution.NoRestarts(), nil
 	case "exponential-delay", "exponentialdelay":
-		s := execution.Strategy{Attempts: -1, Initial: config.Get(c, config.ExponentialInitial), Most: config.Get(c, config.ExponentialMax), User: true}
-		s.Text = fmt.Sprintf("exponential delay from %s to %s", s.Initial, s.Most)
-		return s
+		s, err = execution.ExponentialDelay(execution.Exponential{
+			InitialBackoff: config.Get(c, config.ExponentialInitial), MaxBackoff: config.Get(c, config.ExponentialMax),
+			BackoffMultiplier: config.Get(c, config.ExponentialMultiplier), ResetBackoffThreshold: config.Get(c, config.ExponentialReset),
+			JitterFactor: config.Get(c, config.ExponentialJitter), AttemptsBeforeResetBackoff: config.Get(c, config.ExponentialAttempts)})
 	case "failure-rate", "failurerate":
-		s := execution.Strategy{Attempts: config.Get(c, config.FailureRateMax), Initial: config.Get(c, config.FailureRateDelay), User: true}
-		s.Text = fmt.Sprintf("at most %d failures", s.Attempts)
-		return s
+		s, err = execution.FailureRate(config.Get(c, config.FailureRateMax), config.Get(c, config.FailureRateInterval),
+			config.Get(c, config.FailureRateDelay))
 	default:
-		s := execution.Strategy{Attempts: config.Get(c, config.FixedDelayAttempts), Initial: config.Get(c, config.FixedDelay), User: true}
-		s.Text = fmt.Sprintf("fixed delay of %s, at most %d restarts", s.Initial, s.Attempts)
-		return s
+		s = execution.FixedDelay(config.Get(c, config.FixedDelayAttempts), config.Get(c, config.FixedDelay))
 	}
+	if err != nil {
+		return s, fmt.Errorf("%s: %w", config.RestartStrategy.Key, err)
+	}
+	return s, nil
 }

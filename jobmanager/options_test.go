@@ -14,6 +14,9 @@ func TestBadOptions(t *testing.T) {
 	for want, o := range map[string]jobmanager.Options{
 		"the cluster's secret is missing":               {Config: config.New(), Spec: jobmanager.TaskManagerSpec{Slots: 1}},
 		"slots of a TaskManager: 0: expected 1 or more": {Config: config.New(), Secret: security.NewSecret()},
+		"restart-strategy.type: initial backoff 2m0s: expected no more than the maximum backoff, 1m0s": {
+			Config: config.FromMap(map[string]string{"restart-strategy.type": "exponential-delay",
+				"restart-strategy.exponential-delay.initial-backoff": "2 min"}), Secret: security.NewSecret(), Spec: jobmanager.TaskManagerSpec{Slots: 1}},
 		"heartbeat.timeout": {Config: config.FromMap(map[string]string{"heartbeat.timeout": "soon"}), Secret: security.NewSecret(),
 			Spec: jobmanager.TaskManagerSpec{Slots: 1}},
 	} {
@@ -30,10 +33,10 @@ func TestBadOptions(t *testing.T) {
 func TestRestartStrategies(t *testing.T) {
 	c := start(t, 1, map[string]string{"restart-strategy.type": "fixed-delay", "restart-strategy.fixed-delay.attempts": "7"})
 	for want, layers := range map[string][2]string{
-		"fixed delay of 1s, at most 7 restarts": {"", ""},
-		"none":                                  {"none", ""},
-		"exponential delay from 1s to 1m0s":     {"none", "exponential-delay"},
-		"at most 1 failures":                    {"", "failure-rate"},
+		"fixed delay of 1s, at most 7 restarts":          {"", ""},
+		"none":                                           {"none", ""},
+		"exponential delay from 1s to 1m0s":              {"none", "exponential-delay"},
+		"failure rate of at most 1 in 1m0s, delay of 1s": {"", "failure-rate"},
 	} {
 		r := submission(graph(1))
 		if layers[0] != "" {

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/weft-project/weft/id"
 	"github.com/weft-project/weft/rpc/controlpb"
@@ -103,46 +102,6 @@ func TestTaskStateChanges(t *testing.T) {
 		if TaskEnded(controlpb.ExecutionState(from)) != strings.Contains(ends, name(fromName)) {
 			t.Errorf("%s ended: %t", fromName, TaskEnded(controlpb.ExecutionState(from)))
 		}
-	}
-}
-
-func TestRestartDecisions(t *testing.T) {
-	user, external, internal := planpb.FailureDomain_USER, planpb.FailureDomain_EXTERNAL, planpb.FailureDomain_INTERNAL
-	standard := DefaultStrategy()
-	off := Strategy{}
-	fixed := Strategy{Attempts: 2, Initial: 3 * time.Second, User: true}
-	endless := Strategy{Attempts: -1, Initial: time.Second, Most: 10 * time.Second, User: true}
-	tests := []struct {
-		name     string
-		s        Strategy
-		domain   planpb.FailureDomain
-		restarts int
-		pause    time.Duration
-		why      string // "" for a restart
-	}{
-		{"default, first", standard, external, 0, 100 * time.Millisecond, ""},
-		{"default, second", standard, external, 1, 200 * time.Millisecond, ""},
-		{"default, at its longest", standard, internal, 4, time.Second, ""},
-		{"default, last", standard, external, 9, time.Second, ""},
-		{"default, used up", standard, external, 10, 0, "the job was restarted 10 times, which is all that is allowed"},
-		{"default, author's", standard, user, 0, 0, "the job's own code failed"},
-		{"off", off, external, 0, 0, "restarts are off"},
-		{"off, author's", off, user, 0, 0, "restarts are off"},
-		{"fixed", fixed, external, 0, 3 * time.Second, ""},
-		{"fixed, author's", fixed, user, 1, 3 * time.Second, ""},
-		{"fixed, used up", fixed, user, 2, 0, "the job was restarted 2 times, which is all that is allowed"},
-		{"endless", endless, user, 3, 8 * time.Second, ""},
-		{"endless, long after", endless, user, 1 << 20, 10 * time.Second, ""},
-		{"no pause", Strategy{Attempts: 1, Most: time.Minute, User: true}, user, 0, 0, ""},
-	}
-	for _, tt := range tests {
-		pause, restart, why := tt.s.Decide(&planpb.Failure{Domain: tt.domain}, tt.restarts)
-		if pause != tt.pause || why != tt.why || restart != (tt.why == "") {
-			t.Errorf("%s: pause %s, restart %t, %q; expected %s, %q", tt.name, pause, restart, why, tt.pause, tt.why)
-		}
-	}
-	if standard.Text == "" {
-		t.Error("the default has no text for people")
 	}
 }
 
