@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/weft-project/weft/yarnrpc"
@@ -70,6 +71,15 @@ func (c *Client) Sweep(ctx context.Context) func() {
 		cancel()
 		<-done
 	}
+}
+
+// SweepAbandoned is Sweep for commands that need neither YARN nor a file system themselves: it does nothing unless a client of
+// this machine has died while it started an application.
+func (c *Client) SweepAbandoned(ctx context.Context) func() {
+	if slices.ContainsFunc(c.remembered(), c.abandoned) {
+		return c.Sweep(ctx)
+	}
+	return func() {}
 }
 
 // sweep looks at every application that has left files here or in the staging directory and asks the ResourceManager.

@@ -178,6 +178,8 @@ func (p *process) list(ctx context.Context, args []string) error {
 	if len(s.words) > 0 {
 		return &usageError{"list", fmt.Sprintf("unexpected argument %q", s.words[0])}
 	}
+	swept := c.SweepAbandoned(ctx)
+	defer swept()
 	session, err := c.FindSession(ctx, s.which())
 	if err != nil {
 		return err
@@ -194,6 +196,8 @@ func (p *process) cancel(ctx context.Context, args []string) error {
 	if len(s.words) != 1 {
 		return &usageError{"cancel", "expected one job id, as weft list shows it"}
 	}
+	swept := c.SweepAbandoned(ctx)
+	defer swept()
 	session, err := c.FindSession(ctx, s.which())
 	if err != nil {
 		return err
