@@ -218,7 +218,7 @@ func (s *FS) Rename(ctx context.Context, old, new string, overwrite bool) error 
 	if overwrite {
 		return os.Rename(old, new)
 	}
-	err := unix.Renameat2(unix.AT_FDCWD, old, unix.AT_FDCWD, new, unix.RENAME_NOREPLACE)
+	err := renameNew(old, new)
 	if errors.Is(err, unix.EINVAL) || errors.Is(err, unix.ENOSYS) {
 		return s.linkRename(old, new)
 	}
