@@ -75,8 +75,8 @@ func TestWithoutBufferTimeoutRecordsWait(t *testing.T) {
 		env := variant{parallelism: 1}.env()
 		set(env)
 		s := stream.Generate(env, "numbers", 600, func(i int64) int64 {
-			if i > 0 && i < 500 {
-				runtime.Gosched()
+			for began := time.Now(); (i == 300 || i == 599) && time.Since(began) < 30*time.Millisecond; {
+				runtime.Gosched() // longer than the default timeout
 			}
 			produced.Store(i + 1)
 			return i

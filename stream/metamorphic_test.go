@@ -182,7 +182,7 @@ func programs() []program {
 }
 
 func wordCount(env *stream.Env, r *results) {
-	lines := stream.FromSlice(env, "text", randomLines(1, 1500))
+	lines := stream.FromSlice(env, "text", randomLines(1, 800))
 	trimmed := stream.Map(lines, "trim", strings.TrimSpace)
 	full := stream.Filter(trimmed, "not empty", func(s string) bool { return s != "" })
 	words := stream.FlatMap(full, "split", split)
@@ -199,7 +199,7 @@ func wordCount(env *stream.Env, r *results) {
 }
 
 func unionProgram(env *stream.Env, r *results) {
-	a := stream.Generate(env, "a", 5000, func(i int64) int64 { return i })
+	a := stream.Generate(env, "a", 2000, func(i int64) int64 { return i })
 	b := stream.Map(stream.FromSlice(env, "b", []int64{-1, -2, -3}, stream.Parallelism(1)), "negate", func(v int64) int64 { return -v })
 	none := stream.Filter(stream.Generate(env, "c", 100, func(i int64) int64 { return i }, stream.Parallelism(5)), "none", func(int64) bool { return false })
 	all := stream.Union(a, b, none, a, stream.Rebalance(b))
@@ -209,7 +209,7 @@ func unionProgram(env *stream.Env, r *results) {
 }
 
 func partitionersProgram(env *stream.Env, r *results) {
-	s := stream.Generate(env, "numbers", 4000, func(i int64) int32 { return int32(i) })
+	s := stream.Generate(env, "numbers", 2000, func(i int64) int32 { return int32(i) })
 	s = stream.Map(stream.Rebalance(s), "after rebalance", func(v int32) int32 { return v + 1 }, stream.Parallelism(4))
 	s = stream.Filter(stream.Shuffle(s), "after shuffle", func(v int32) bool { return v%3 != 0 })
 	s = stream.Map(stream.Rescale(s), "after rescale", func(v int32) int32 { return v * 2 }, stream.Parallelism(2))
@@ -231,7 +231,7 @@ type basket struct {
 
 // fanOut has consumers that change what they are given, which the others must not see.
 func fanOut(env *stream.Env, r *results) {
-	s := stream.Generate(env, "baskets", 300, func(i int64) basket {
+	s := stream.Generate(env, "baskets", 200, func(i int64) basket {
 		return basket{i, []string{"a", "b"}, map[string]float64{"a": float64(i)}, &basket{ID: -i}}
 	})
 	spoil := func(b basket) basket {
@@ -262,7 +262,7 @@ func fanOut(env *stream.Env, r *results) {
 }
 
 func severalSinks(env *stream.Env, r *results) {
-	s := stream.Generate(env, "numbers", 3000, func(i int64) uint16 { return uint16(i * 7) })
+	s := stream.Generate(env, "numbers", 1500, func(i int64) uint16 { return uint16(i * 7) })
 	for i := range 4 {
 		stream.ForEach(s, fmt.Sprint("sink ", i), func(v uint16) { r.record(strconv.Itoa(i), v) })
 	}
@@ -288,7 +288,7 @@ type sale struct {
 
 func reduceStructs(env *stream.Env, r *results) {
 	began := time.Unix(1_700_000_000, 0)
-	sales := stream.GenerateRef(env, "sales", 6000, func(i int64, s *sale) {
+	sales := stream.GenerateRef(env, "sales", 2500, func(i int64, s *sale) {
 		rnd := rand.New(rand.NewPCG(uint64(i), 7))
 		*s = sale{place{strings.Repeat("x", rnd.IntN(6)), int16(rnd.IntN(9) - 4)}, began.Add(time.Duration(i%5) * time.Hour), rnd.Int64N(1000), 1, 0.25}
 	})
@@ -308,7 +308,7 @@ func reduceStructs(env *stream.Env, r *results) {
 
 // diamond parts a stream and joins it again.
 func diamond(env *stream.Env, r *results) {
-	s := stream.Generate(env, "numbers", 20000, func(i int64) int64 { return i })
+	s := stream.Generate(env, "numbers", 8000, func(i int64) int64 { return i })
 	even := stream.Filter(s, "even", func(v int64) bool { return v%2 == 0 })
 	odd := stream.Map(stream.Rebalance(stream.Filter(s, "odd", func(v int64) bool { return v%2 != 0 })), "odd elsewhere", func(v int64) int64 { return v })
 	both := stream.Union(even, odd, stream.Shuffle(even))
@@ -362,7 +362,7 @@ func TestResultsDoNotDependOnHowAProgramRuns(t *testing.T) {
 // TestWordCountIsRight compares with a count made by hand, so that all variants are not wrong in the same way.
 func TestWordCountIsRight(t *testing.T) {
 	want := map[string]int64{}
-	for _, l := range randomLines(1, 1500) {
+	for _, l := range randomLines(1, 800) {
 		for _, w := range strings.Fields(l) {
 			want["sum: "+w]++
 			want["count: "+w]++
