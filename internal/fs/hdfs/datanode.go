@@ -2,7 +2,9 @@ package hdfs
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"sync"
@@ -12,14 +14,44 @@ import (
 // connBuffer is the read buffer of a DataNode's connection: the library reads packet headers and chunks of 512 bytes.
 const connBuffer = 128 << 10
 
-// dataConn is a connection to a DataNode with a time limit on every read and write. The first error is final and closes it.
-// For a Writer writes after an error succeed and go nowhere (rule H3).
+// timedConn has a time limit on every read and write.
+type timedConn struct {
+	net.Conn
+	timeout time.Duration
+}
+
+// Read is net.Conn's.
+func (c *timedConn) Read(b []byte) (int, error) {
+	if err := c.Conn.SetReadDeadline(time.Now().Add(c.timeout)); err != nil {
+		return 0, err
+	}
+	return c.Conn.Read(b)
+}
+
+// Write is net.Conn's.
+func (c *timedConn) Write(b []byte) (int, error) {
+	if err := c.Conn.SetWriteDeadline(time.Now().Add(c.timeout)); err != nil {
+		return 0, err
+	}
+	return c.Conn.Write(b)
+}
+
+// dataConn is a connection to a DataNode as the library sees it. What the library writes first is the operation; before that
+// goes out the connection authenticates, where the cluster asks for it (the library's own way loses bytes of protected
+// messages in 2.4.0). The first error is final and closes the connection. For a Writer writes after an error succeed and go
+// nowhere (rule H3).
 type dataConn struct {
 	net.Conn
 	s       *session
 	addr    string
 	timeout time.Duration
-	in      *bufio.Reader
+	raw     *bufio.Reader
+	in      io.Reader
+
+	// The library may write a heartbeat beside the last packet.
+	wmu    sync.Mutex
+	out    io.Writer
+	opened bool
 
 	mu  sync.Mutex
 	err error
@@ -32,7 +64,9 @@ func newDataConn(s *session, nc net.Conn, addr string) *dataConn {
 	if s.writing {
 		size = 4 << 10
 	}
-	return &dataConn{Conn: nc, s: s, addr: addr, timeout: timeout, in: bufio.NewReaderSize(nc, size)}
+	timed := &timedConn{Conn: nc, timeout: timeout}
+	raw := bufio.NewReaderSize(timed, size)
+	return &dataConn{Conn: timed, s: s, addr: addr, timeout: timeout, raw: raw, in: raw, out: timed}
 }
 
 // failed gives the error that ended the connection.
@@ -65,13 +99,8 @@ func (c *dataConn) broke(doing string, err error) error {
 
 // Read is net.Conn's.
 func (c *dataConn) Read(b []byte) (int, error) {
-	if c.in.Buffered() == 0 {
-		if err := c.failed(); err != nil {
-			return 0, err
-		}
-		if err := c.Conn.SetReadDeadline(time.Now().Add(c.timeout)); err != nil {
-			return 0, c.broke("read", err)
-		}
+	if err := c.failed(); err != nil {
+		return 0, err
 	}
 	n, err := c.in.Read(b)
 	if err != nil {
@@ -82,13 +111,12 @@ func (c *dataConn) Read(b []byte) (int, error) {
 
 // Write is net.Conn's.
 func (c *dataConn) Write(b []byte) (int, error) {
+	c.wmu.Lock()
+	defer c.wmu.Unlock()
 	err := c.failed()
 	if err == nil {
-		if err = c.Conn.SetWriteDeadline(time.Now().Add(c.timeout)); err == nil {
-			var n int
-			if n, err = c.Conn.Write(b); err == nil {
-				return n, nil
-			}
+		if err = c.write(b); err == nil {
+			return len(b), nil
 		}
 		err = c.broke("write", err)
 	}
@@ -96,6 +124,30 @@ func (c *dataConn) Write(b []byte) (int, error) {
 		return len(b), nil
 	}
 	return 0, err
+}
+
+func (c *dataConn) write(b []byte) error {
+	if !c.opened {
+		c.opened = true
+		if err := c.open(b); err != nil {
+			return err
+		}
+	}
+	_, err := c.out.Write(b)
+	return err
+}
+
+// open authenticates for an operation.
+func (c *dataConn) open(op []byte) error {
+	digest, err := c.s.transferDigest(op, c.RemoteAddr())
+	if err != nil || digest == nil {
+		return err
+	}
+	c.in, c.out, err = negotiate(c.Conn, c.raw, *digest)
+	if errors.Is(err, errUnknownKey) {
+		c.s.fs.dropKey()
+	}
+	return err
 }
 
 // Close ends the connection in good order.

@@ -4,7 +4,7 @@
 // through github.com/colinmarc/hdfs: every open file has a library client of its own, whose connection to the NameNode is
 // not a connection but nameNodeConn: it takes the library's requests apart and makes them over our RPC client, so that
 // tokens, request wrapping, failover, retries, time limits and cancelling are the same for both. Connections to DataNodes
-// are dialled here (dataConn), so that each read and each write on them has a time limit and ends with the file's context.
+// are dialled here (dataConn), so that each read and each write on them has a time limit and ends with the file's context; they authenticate and encrypt here, too.
 //
 // Rules, each the cure of something that the library does not do:
 //

@@ -13,6 +13,7 @@ import (
 
 	"github.com/weft-project/weft/internal/fs"
 	hadoopconf "github.com/weft-project/weft/internal/hadoop/conf"
+	hdfspb "github.com/weft-project/weft/internal/hadoop/proto/hdfs"
 	"github.com/weft-project/weft/internal/hadoop/rpc"
 	"github.com/weft-project/weft/internal/hadoop/token"
 )
@@ -66,8 +67,12 @@ type FS struct {
 
 	defaults struct {
 		sync.Mutex
+		// answer is what the library gets to see until then.
 		answer []byte
 		until  time.Time
+		// encrypted tells that blocks travel encrypted; key is nil until it is needed.
+		encrypted bool
+		key       *hdfspb.DataEncryptionKey
 	}
 }
 

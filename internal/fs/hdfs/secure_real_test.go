@@ -18,13 +18,24 @@ import (
 	"github.com/weft-project/weft/internal/hadoop/token"
 )
 
-// TestToken runs the suite with nothing but a delegation token, on a cluster that encrypts calls and blocks.
+// TestToken runs the suite with nothing but a delegation token, on clusters that encrypt calls and blocks, once for each kind
+// of encryption.
 func TestToken(t *testing.T) {
-	c := devcluster.Private(t, devcluster.Options{Conf: map[string]map[string]string{
-		"core-site.xml": {"hadoop.rpc.protection": "privacy"},
-		"hdfs-site.xml": {"dfs.namenode.delegation.token.always-use": "true", "dfs.block.access.token.enable": "true",
-			"dfs.encrypt.data.transfer": "true"},
-	}})
+	for name, hdfsSite := range map[string]map[string]string{
+		"AES": {"dfs.encrypt.data.transfer.cipher.suites": "AES/CTR/NoPadding"},
+		"RC4": {"dfs.encrypt.data.transfer.algorithm": "rc4"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			hdfsSite["dfs.namenode.delegation.token.always-use"] = "true"
+			hdfsSite["dfs.block.access.token.enable"] = "true"
+			hdfsSite["dfs.encrypt.data.transfer"] = "true"
+			testToken(t, devcluster.Private(t, devcluster.Options{Conf: map[string]map[string]string{
+				"core-site.xml": {"hadoop.rpc.protection": "privacy"}, "hdfs-site.xml": hdfsSite}}))
+		})
+	}
+}
+
+func testToken(t *testing.T, c *devcluster.Cluster) {
 	creds := &token.Credentials{}
 	tok := delegationToken(t, c, "weaver")
 	tok.Service = c.NameNode()

@@ -48,9 +48,7 @@ func (f *FS) newSession(ctx context.Context, writing bool) (*session, error) {
 	s.ctx, s.cancel = context.WithCancelCause(ctx)
 	s.unhook = context.AfterFunc(f.ctx, func() { s.cancel(context.Cause(f.ctx)) })
 	context.AfterFunc(s.ctx, func() { s.breakConns(context.Cause(s.ctx)) })
-	o := f.files.library
-	o.Addresses = []string{f.uri}
-	o.User = f.user
+	o := hdfslib.ClientOptions{Addresses: []string{f.uri}, User: f.user, UseDatanodeHostname: f.files.datanodeHostname}
 	o.NamenodeDialFunc = func(context.Context, string, string) (net.Conn, error) { return &nameNodeConn{call: s.call}, nil }
 	o.DatanodeDialFunc = s.dial
 	client, err := hdfslib.NewClient(o)
@@ -159,8 +157,18 @@ func (f *FS) serverDefaults(ctx context.Context, req []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	var resp hdfspb.GetServerDefaultsResponse
+	if err := proto.Unmarshal(answer, &resp); err != nil {
+		return nil, fmt.Errorf("answer to getServerDefaults: %w", err)
+	}
+	encrypted := resp.GetServerDefaults().GetEncryptDataTransfer()
+	// Connections to DataNodes authenticate and encrypt here; the library must not do so, too.
+	resp.ServerDefaults.EncryptDataTransfer = proto.Bool(false)
+	if answer, err = proto.Marshal(&resp); err != nil {
+		return nil, err
+	}
 	f.defaults.Lock()
-	f.defaults.answer, f.defaults.until = answer, time.Now().Add(defaultsLife)
+	f.defaults.answer, f.defaults.until, f.defaults.encrypted = answer, time.Now().Add(defaultsLife), encrypted
 	f.defaults.Unlock()
 	return answer, nil
 }

@@ -5,11 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"strings"
 	"time"
-
-	hdfslib "github.com/colinmarc/hdfs/v2"
-	libconf "github.com/colinmarc/hdfs/v2/hadoopconf"
 
 	hadoopconf "github.com/weft-project/weft/internal/hadoop/conf"
 	"github.com/weft-project/weft/internal/hadoop/rpc"
@@ -26,7 +22,10 @@ type fileSettings struct {
 	blockSize   int64
 	// socketTimeout bounds one read or write on a DataNode's connection.
 	socketTimeout time.Duration
-	library       hdfslib.ClientOptions
+	// datanodeHostname dials DataNodes by name, not by address.
+	datanodeHostname bool
+	// protection are the levels for connections to DataNodes on a secured cluster, the preferred first; none is no negotiation.
+	protection []sasl.QOP
 }
 
 func settings(conf *hadoopconf.Conf) (fileSettings, error) {
@@ -42,11 +41,13 @@ func settings(conf *hadoopconf.Conf) (fileSettings, error) {
 		// Hadoop reads 0 as "without limit"; nothing that may hang for ever is offered here.
 		s.socketTimeout = time.Minute
 	}
-	s.library = hdfslib.ClientOptionsFromConf(libconf.HadoopConf{
-		"dfs.client.use.datanode.hostname": conf.Get("dfs.client.use.datanode.hostname"),
-		"dfs.encrypt.data.transfer":        conf.Get("dfs.encrypt.data.transfer"),
-		"dfs.data.transfer.protection":     strings.ReplaceAll(conf.Get("dfs.data.transfer.protection"), " ", ""),
-	})
+	s.datanodeHostname = conf.GetBool("dfs.client.use.datanode.hostname", false)
+	if text := conf.Get("dfs.data.transfer.protection"); text != "" && conf.Secure() {
+		var err error
+		if s.protection, err = sasl.ParseProtection(text); err != nil {
+			return s, fmt.Errorf("hadoop configuration: dfs.data.transfer.protection: %w", err)
+		}
+	}
 	return s, nil
 }
 

@@ -27,6 +27,8 @@ type DigestConfig struct {
 	Server   string
 	// Allowed are the levels of protection, the preferred one first.
 	Allowed []QOP
+	// Ciphers of privacy to take, the preferred one first; else the first of the server's that is implemented is taken.
+	Ciphers []string
 	// Random is where the client's nonce comes from; nil takes crypto/rand.
 	Random io.Reader
 }
@@ -80,7 +82,7 @@ func (d *Digest) Start(raw []byte) ([]byte, error) {
 	}
 	cipherName := ""
 	if d.qop == AuthConf {
-		if cipherName, err = pickCipher(c.ciphers); err != nil {
+		if cipherName, err = pickCipher(c.ciphers, d.cfg.Ciphers); err != nil {
 			return nil, err
 		}
 	}
@@ -174,8 +176,14 @@ func (x exchange) message(response, cipher string) string {
 	return b.String()
 }
 
-// pickCipher takes the first cipher of the server's list that is implemented here.
-func pickCipher(offered []string) (string, error) {
+// pickCipher takes the first cipher of the client's list that the server offers, else the first of the server's list that is
+// implemented here.
+func pickCipher(offered, wanted []string) (string, error) {
+	for _, c := range wanted {
+		if slices.Contains(ciphers, c) && slices.Contains(offered, c) {
+			return c, nil
+		}
+	}
 	for _, c := range offered {
 		if slices.Contains(ciphers, c) {
 			return c, nil
