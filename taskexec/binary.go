@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 
 	"github.com/weft-project/weft/rpc/controlpb"
@@ -26,8 +27,13 @@ func (m *manager) fetch(ctx context.Context, ref *controlpb.BlobRef, program boo
 	}
 	fetching.Lock()
 	defer fetching.Unlock()
-	dir := filepath.Join(m.o.WorkDir, "bin")
-	path := filepath.Join(dir, ref.GetSha256())
+	// The file keeps its name: that is what ps and top show.
+	dir := filepath.Join(m.o.WorkDir, "bin", ref.GetSha256())
+	name := filepath.Base(ref.GetName())
+	if strings.Trim(name, "./") == "" {
+		name = "job"
+	}
+	path := filepath.Join(dir, name)
 	if _, err := os.Stat(path); err == nil {
 		return path, nil
 	}
