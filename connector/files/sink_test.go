@@ -1,0 +1,246 @@
+package files
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/weft-project/weft/id"
+	"github.com/weft-project/weft/internal/fs"
+	"github.com/weft-project/weft/internal/fs/local"
+	"github.com/weft-project/weft/operator"
+	"github.com/weft-project/weft/rpc/planpb"
+)
+
+const sinkID = "0123456789abcdef0123456789abcdef"
+
+var sinkJob = id.Job{0xab}
+
+// sinkRun is one attempt of a job whose only operator is a text sink.
+type sinkRun struct {
+	t        *testing.T
+	ctx      *operator.Context
+	output   string
+	subtasks int
+	host     operator.Coordinator
+}
+
+func newSinkRun(t *testing.T, output string, subtasks, jobAttempt int) *sinkRun {
+	t.Helper()
+	reg := fs.NewRegistry()
+	reg.Register("file", local.Factory)
+	c := &operator.Context{Ctx: t.Context(), Attempt: id.Attempt{Job: sinkJob}, JobAttempt: jobAttempt, Parallelism: subtasks, Files: reg,
+		Ops: []string{"write"}, OpIDs: []string{sinkID}}
+	r := &sinkRun{t: t, ctx: c, output: output, subtasks: subtasks}
+	_, coordinator := TextSink(output, func(dst []byte, v *int) []byte { return fmt.Append(dst, *v) })
+	var err error
+	if r.host, err = coordinator(&operator.CoordinatorContext{Context: c, OperatorID: sinkID, Subtasks: subtasks}); err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+// start is the coordinator's check of the output.
+func (r *sinkRun) start() error { return r.host.Start(r.t.Context()) }
+
+// part writes records as one subtask. Unless whole, it breaks before its end.
+func (r *sinkRun) part(subtask int, whole bool, records ...int) {
+	r.t.Helper()
+	c := *r.ctx
+	c.Attempt.Subtask = subtask
+	c.Call = func(ctx context.Context, _ string, payload []byte) ([]byte, error) {
+		return r.host.Handle(ctx, subtask, payload)
+	}
+	factory, _ := TextSink(r.output, func(dst []byte, v *int) []byte { return fmt.Append(dst, *v) })
+	inst, err := factory(&c, 0, nil)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	if err := inst.Operator.Open(); err != nil {
+		r.t.Fatal(err)
+	}
+	emit := inst.Inputs[0].(operator.Emit[int])
+	for _, v := range records {
+		emit(&v)
+	}
+	if whole {
+		if err := inst.Operator.EndInput(); err != nil {
+			r.t.Fatal(err)
+		}
+	}
+	if err := inst.Operator.Close(nil); err != nil {
+		r.t.Fatal(err)
+	}
+}
+
+func (r *sinkRun) done() bool {
+	select {
+	case <-r.host.Done():
+		return true
+	default:
+		return false
+	}
+}
+
+// lines are those of the output, in order of the parts; nil when there is none.
+func outputLines(t *testing.T, output string) []string {
+	t.Helper()
+	names := []string{output}
+	if st, err := os.Stat(output); err == nil && st.IsDir() {
+		if names, err = filepath.Glob(output + "/*"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var all []string
+	for _, name := range names {
+		data, err := os.ReadFile(name)
+		if os.IsNotExist(err) {
+			return nil
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, strings.Fields(string(data))...)
+	}
+	return all
+}
+
+// The output appears as a whole when the last part is complete.
+func TestOutputAppearsAsAWhole(t *testing.T) {
+	output := filepath.Join(t.TempDir(), "deep", "out")
+	r := newSinkRun(t, output, 3, 0)
+	if err := r.start(); err != nil {
+		t.Fatal(err)
+	}
+	r.part(0, true, 1, 2)
+	r.part(2, true)
+	r.part(1, false, 99)
+	if r.done() || outputLines(t, output) != nil {
+		t.Errorf("an output of %v before all parts were complete", outputLines(t, output))
+	}
+	r.part(1, true, 3)
+	if !r.done() || !slices.Equal(outputLines(t, output), []string{"1", "2", "3"}) {
+		t.Errorf("output %v, done %t", outputLines(t, output), r.done())
+	}
+}
+
+// An attempt that comes after one whose commit got through but whose end did not keeps that output and does not add to it.
+func TestRestartAfterTheCommit(t *testing.T) {
+	for _, subtasks := range []int{1, 2} {
+		output := filepath.Join(t.TempDir(), "out")
+		for attempt := range 3 {
+			r := newSinkRun(t, output, subtasks, attempt)
+			if err := r.start(); err != nil {
+				t.Fatalf("attempt %d: %v", attempt, err)
+			}
+			for s := range subtasks {
+				r.part(s, true, 10*attempt+s)
+			}
+			if !r.done() {
+				t.Fatalf("attempt %d is not done", attempt)
+			}
+		}
+		want := []string{"0", "1"}[:subtasks]
+		if got := outputLines(t, output); !slices.Equal(got, want) {
+			t.Errorf("%d subtasks: output %v, expected that of the first attempt %v", subtasks, got, want)
+		}
+	}
+}
+
+// An earlier attempt that broke off leaves nothing that a later one would publish.
+func TestRestartBeforeTheCommit(t *testing.T) {
+	output := filepath.Join(t.TempDir(), "out")
+	first := newSinkRun(t, output, 2, 0)
+	if err := first.start(); err != nil {
+		t.Fatal(err)
+	}
+	first.part(0, true, 7)
+	second := newSinkRun(t, output, 2, 1)
+	if err := second.start(); err != nil {
+		t.Fatal(err)
+	}
+	second.part(0, true, 1)
+	second.part(1, true, 2)
+	if got := outputLines(t, output); !slices.Equal(got, []string{"1", "2"}) {
+		t.Errorf("output %v, expected that of the second attempt", got)
+	}
+}
+
+// An output of somebody else is refused before any work, also when it came while the job ran or after a commit had begun.
+func TestForeignOutputIsRefused(t *testing.T) {
+	foreign := func(output string) {
+		if err := os.WriteFile(output, []byte("foreign"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	refused := func(err error) {
+		t.Helper()
+		if err == nil || !strings.Contains(err.Error(), "exists already: remove it or choose another name") || operator.DomainOf(err) != planpb.FailureDomain_USER {
+			t.Errorf("error %v", err)
+		}
+	}
+	output := filepath.Join(t.TempDir(), "out")
+	foreign(output)
+	refused(newSinkRun(t, output, 1, 0).start())
+	refused(newSinkRun(t, output, 1, 4).start())
+
+	output = filepath.Join(t.TempDir(), "out")
+	r := newSinkRun(t, output, 2, 0)
+	if err := r.start(); err != nil {
+		t.Fatal(err)
+	}
+	r.part(0, true, 1)
+	foreign(output)
+	report, err := json.Marshal(partReport{Part: "x"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = r.host.Handle(t.Context(), 1, report)
+	refused(err)
+	// The mark of that commit lies there, and so do its parts: the output is not ours.
+	refused(newSinkRun(t, output, 2, 1).start())
+	if data, err := os.ReadFile(output); err != nil || string(data) != "foreign" || r.done() {
+		t.Errorf("output %q, %v, done %t", data, err, r.done())
+	}
+}
+
+// The planned splits of a file are without gap and overlap, and neither tiny nor huge.
+func TestSplitsCoverAFile(t *testing.T) {
+	dir := t.TempDir()
+	reg := fs.NewRegistry()
+	reg.Register("file", local.Factory)
+	for _, size := range []int64{1, 1 << 20, 1<<20 + 1, 1<<20 + 200_000, 5 << 20, 300 << 20, 64<<20*8 + 5} {
+		name := filepath.Join(dir, fmt.Sprint(size))
+		f, err := os.Create(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := f.Truncate(size); err != nil { // nobody reads it: a hole will do
+			t.Fatal(err)
+		}
+		if err := f.Close(); err != nil {
+			t.Fatal(err)
+		}
+		for _, readers := range []int{0, 1, 2, 7, 100} {
+			splits, err := PlanSplits(t.Context(), reg, name, readers)
+			if err != nil {
+				t.Fatal(err)
+			}
+			at := int64(0)
+			for _, s := range splits {
+				if s.Offset != at || s.Length < 1 || s.Length > maxSplit+maxSplit/10 || s.FileSize != size {
+					t.Errorf("%d bytes for %d readers: split %+v, expected one from %d", size, readers, s, at)
+				}
+				at += s.Length
+			}
+			if at != size || size > 10<<20 && readers > 0 && len(splits) < min(readers, int(size/minSplit)) {
+				t.Errorf("%d bytes for %d readers: %d splits up to %d", size, readers, len(splits), at)
+			}
+		}
+	}
+}
