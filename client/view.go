@@ -31,7 +31,12 @@ func (v *jobView) show(reply *restpb.WatchReply) error {
 		at := time.UnixMilli(e.TimeMs).Format(time.TimeOnly)
 		switch {
 		case e.GetStatus() != nil:
-			v.console.Say("%s Job '%s' switched to %s%s", at, v.name, e.GetStatus().Status, v.because(e.GetStatus().Failure))
+			because := ""
+			if status := e.GetStatus().Status; status != planpb.JobStatus_FAILING && status != planpb.JobStatus_FAILED {
+				// The failure that ends the job is told at its end, with its stack.
+				because = v.because(e.GetStatus().Failure)
+			}
+			v.console.Say("%s Job '%s' switched to %s%s", at, v.name, e.GetStatus().Status, because)
 		case e.GetTask() != nil && e.GetTask().State == controlpb.ExecutionState_STATE_FAILED:
 			t := e.GetTask()
 			v.console.Say("%s %s (%d/%d) failed on %s", at, t.Name, t.Subtask+1, t.Parallelism, t.Host)

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/weft-project/weft/config"
 	"github.com/weft-project/weft/graph"
 	_ "github.com/weft-project/weft/internal/launch" // installs what Execute calls
 	"github.com/weft-project/weft/internal/role"
@@ -38,6 +39,7 @@ type Env struct {
 	nodes          []*graph.Node
 	errs           []error
 	mode           Mode
+	modeSet        bool
 	parallelism    int
 	maxParallelism int
 	config         map[string]string
@@ -46,8 +48,8 @@ type Env struct {
 // New returns an empty environment.
 func New() *Env { return &Env{config: map[string]string{}} }
 
-// SetMode chooses when results are emitted.
-func (e *Env) SetMode(m Mode) { e.mode = m }
+// SetMode chooses when results are emitted; it wins over execution.runtime-mode.
+func (e *Env) SetMode(m Mode) { e.mode, e.modeSet = m, true }
 
 // SetParallelism sets the parallelism of operators that have none of their own; it wins over command line and
 // configuration.
@@ -59,7 +61,7 @@ func (e *Env) SetParallelism(n int) {
 	e.parallelism = n
 }
 
-// SetMaxParallelism sets the number of key groups, the bound of later rescaling.
+// SetMaxParallelism sets the number of key groups, the bound of later rescaling; it wins over pipeline.max-parallelism.
 func (e *Env) SetMaxParallelism(n int) {
 	if n < 1 || n > 1<<15 {
 		e.fail("max parallelism %d: expected 1 to 32768", n)
@@ -68,9 +70,17 @@ func (e *Env) SetMaxParallelism(n int) {
 	e.maxParallelism = n
 }
 
-// SetBufferTimeout bounds how long a record waits in a buffer that is not full. 0 sends every record at once.
+// SetBufferTimeout bounds how long a record waits in a buffer that is not full. 0 sends every record at once, a negative
+// time full buffers only.
 func (e *Env) SetBufferTimeout(d time.Duration) {
-	e.config["execution.buffer-timeout.interval"] = strconv.FormatInt(d.Milliseconds(), 10) + " ms"
+	text := "-1"
+	if d >= 0 {
+		text = strconv.FormatInt(d.Nanoseconds(), 10) + " ns"
+		if d%time.Millisecond == 0 {
+			text = strconv.FormatInt(d.Milliseconds(), 10) + " ms"
+		}
+	}
+	e.config[config.BufferTimeout.Key] = text
 }
 
 // Set sets a configuration key of this job, for example "pipeline.object-reuse" to "true".
@@ -121,7 +131,7 @@ func (e *JobError) Error() string {
 	}
 	where := ""
 	if f.Operator != "" {
-		where = fmt.Sprintf(" in operator %q, subtask %d", f.Operator, f.Subtask)
+		where = fmt.Sprintf(" in operator %q, subtask %d", f.Operator, f.Subtask+1)
 	}
 	text := fmt.Sprintf("the job %s%s: %s", status, where, f.Message)
 	if f.Stack != "" {
@@ -130,33 +140,46 @@ func (e *JobError) Error() string {
 	return text
 }
 
+// settings are those of the program; what it leaves open is said by the configuration from outside.
+func (e *Env) settings(name string, outside map[string]string) (graph.Settings, error) {
+	c := config.FromMap(outside)
+	for k, v := range e.config {
+		c.Set(config.Program, k, v, "")
+	}
+	if err := c.Check(); err != nil {
+		return graph.Settings{}, err
+	}
+	s := graph.Settings{Name: name, Mode: planpb.RuntimeMode(e.mode), Parallelism: e.parallelism, MaxParallelism: e.maxParallelism,
+		SDKVersion: Version, Config: c.Map(), NoChaining: !config.Get(c, config.OperatorChaining)}
+	if s.Name == "" {
+		s.Name = config.Get(c, config.JobName)
+	}
+	if !e.modeSet {
+		s.Mode = planpb.RuntimeMode(planpb.RuntimeMode_value[config.Get(c, config.RuntimeMode)])
+	}
+	if s.Parallelism == 0 {
+		s.Parallelism = config.Get(c, config.DefaultParallelism)
+	}
+	if s.MaxParallelism == 0 {
+		s.MaxParallelism = max(0, config.Get(c, config.MaxParallelism)) // 0: the graph's own default
+	}
+	return s, nil
+}
+
 // Execute runs the job that the environment describes and waits for its end; a detached submission returns at once. In a
-// worker it does not return (W1). The context bounds a local run.
+// worker it does not return (W1). The context bounds a local run. A job without a name gets that of pipeline.name.
 func (e *Env) Execute(ctx context.Context, name string) (*Result, error) {
 	launcher := role.TheLauncher()
-	call, config, err := launcher.Begin(ctx)
+	call, outside, err := launcher.Begin(ctx)
 	if err != nil {
 		return nil, err
 	}
-	if len(e.errs) > 0 {
-		err := errors.Join(e.errs...)
+	s, err := e.settings(name, outside)
+	if err = errors.Join(append(e.errs, err)...); err != nil {
 		launcher.Reject(err)
 		return nil, err
 	}
-	merged := map[string]string{}
-	for k, v := range config {
-		merged[k] = v
-	}
-	for k, v := range e.config {
-		merged[k] = v
-	}
-	s := graph.Settings{Name: name, Mode: planpb.RuntimeMode(e.mode), Parallelism: e.parallelism, MaxParallelism: e.maxParallelism,
-		SDKVersion: Version, ExecuteCall: call, Config: merged, NoChaining: merged["pipeline.operator-chaining.enabled"] == "false"}
-	if s.Parallelism == 0 {
-		if s.Parallelism, err = strconv.Atoi(merged["parallelism.default"]); err != nil || s.Parallelism < 1 {
-			s.Parallelism = 1
-		}
-	}
+	s.ExecuteCall = call
 	s.Captured, s.Once = launcher.Recorded()
 	program, err := graph.Compile(e.nodes, s)
 	if err != nil {

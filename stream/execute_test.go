@@ -84,7 +84,7 @@ func explode(t *testing.T, env *stream.Env) *planpb.Failure {
 	if f.GetDomain() != planpb.FailureDomain_USER || f.GetRetryable() {
 		t.Errorf("failure of domain %s, retryable %t: the author's is neither of another domain nor retried", f.GetDomain(), f.GetRetryable())
 	}
-	for _, part := range []string{fmt.Sprintf("in operator %q, subtask %d", f.GetOperator(), f.GetSubtask()), f.GetMessage(), f.GetStack()} {
+	for _, part := range []string{fmt.Sprintf("in operator %q, subtask %d", f.GetOperator(), f.GetSubtask()+1), f.GetMessage(), f.GetStack()} {
 		if !strings.Contains(err.Error(), part) {
 			t.Errorf("the error does not say %q: %v", part, err)
 		}

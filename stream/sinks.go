@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"sync"
+	"time"
 
 	"github.com/weft-project/weft/connector/files"
 	"github.com/weft-project/weft/operator"
@@ -28,16 +29,44 @@ func AppendText[T any](in *Stream[T], name, uri string, format func(dst []byte, 
 // stdout is shared by the subtasks of a process that print.
 var stdout sync.Mutex
 
+// printDelay is how long a printed record may wait for more before it is seen.
+const printDelay = 50 * time.Millisecond
+
 // Print writes each record to the standard output of the process its subtask runs in: the terminal in a local run, the worker's
 // log on a cluster.
 func Print[T any](in *Stream[T], name string, opts ...Option) {
 	f := operator.SinkFactory(func(*operator.Context) (func(T), func() error) {
-		w := bufio.NewWriter(lockedStdout{})
-		return func(v T) {
-			fmt.Fprintln(w, v)
-		}, w.Flush
+		p := &printer{w: bufio.NewWriter(lockedStdout{})}
+		return func(v T) { p.print(v) }, p.flush
 	})
 	addSink(in.env, name, "sink", in.inputs(), f, opts)
+}
+
+// printer gathers what one subtask prints. A job without an end is watched while it runs, so what is gathered is written soon,
+// not only when the buffer is full.
+type printer struct {
+	mu sync.Mutex
+	w  *bufio.Writer
+	// due: a flush is on its way.
+	due bool
+}
+
+func (p *printer) print(v any) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	fmt.Fprintln(p.w, v)
+	if !p.due {
+		p.due = true
+		// An error stays in the writer: the flush at the end reports it.
+		time.AfterFunc(printDelay, func() { _ = p.flush() })
+	}
+}
+
+func (p *printer) flush() error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.due = false
+	return p.w.Flush()
 }
 
 type lockedStdout struct{}
