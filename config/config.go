@@ -166,6 +166,18 @@ func (c *Config) LayerMap(l Layer) map[string]string {
 	return out
 }
 
+// JobValues gives the values of options that jobs run with, whatever the cluster is configured for besides: what workers,
+// which run authors' code, may see of a cluster's configuration.
+func (c *Config) JobValues() map[string]string {
+	out := map[string]string{}
+	for k, v := range c.Map() {
+		if d, _ := find(k); d != nil && (d.Section == sectionNetwork || d.Section == sectionExecution) {
+			out[k] = v
+		}
+	}
+	return out
+}
+
 // WithPrefix gives the values of keys that start with prefix, by the rest of their names.
 func (c *Config) WithPrefix(prefix string) map[string]string {
 	out := map[string]string{}

@@ -76,6 +76,38 @@ func TestParseDuration(t *testing.T) {
 	}
 }
 
+func TestDurationOrNone(t *testing.T) {
+	for text, want := range map[string]time.Duration{"-1": -1, " -1 ms ": -1, "-1ms": -1, "0": 0, "2 s": 2 * time.Second} {
+		if got, err := parseDurationOrNone(text); err != nil || got != want {
+			t.Errorf("%q: %v, %v; want %v", text, got, err, want)
+		}
+	}
+	for _, text := range []string{"-2", "-1 s", "-10", "", "soon"} {
+		if got, err := parseDurationOrNone(text); err == nil {
+			t.Errorf("%q: %v, want an error", text, got)
+		}
+	}
+}
+
+func TestBounds(t *testing.T) {
+	for key, bad := range map[string]string{"taskmanager.memory.segment-size": "512", "taskmanager.cpu.cores": "0",
+		"restart-strategy.failure-rate.max-failures-per-interval": "0"} {
+		if err := FromMap(map[string]string{key: bad}).Check(); err == nil {
+			t.Errorf("%s: %s is no error", key, bad)
+		}
+	}
+}
+
+// Workers see of a cluster's configuration what jobs run with and nothing else.
+func TestJobValues(t *testing.T) {
+	c := FromMap(map[string]string{"execution.buffer-timeout": "1 s", "taskmanager.memory.segment-size": "64kb", "my.password": "x",
+		"flink.hadoop.key": "x", "yarn.tags": "x"})
+	want := map[string]string{"execution.buffer-timeout.interval": "1 s", "taskmanager.memory.segment-size": "64kb"}
+	if got := c.JobValues(); !reflect.DeepEqual(got, want) {
+		t.Errorf("got %v, want %v", got, want)
+	}
+}
+
 func TestLists(t *testing.T) {
 	for text, want := range map[string][]string{
 		"a;b": {"a", "b"}, "": nil, " a ": {"a"}, `"a;b";c`: {"a;b", "c"}, `'it''s';x`: {"it's", "x"}, "a;;b": {"a", "b"},

@@ -29,6 +29,11 @@ func duration(section, key, def, doc string, parts ...with) *Option[time.Duratio
 	return declare("Duration", ParseDuration, section, key, def, doc, parts...)
 }
 
+// durationOrNone is a duration where -1 means that there is none.
+func durationOrNone(section, key, def, doc string, parts ...with) *Option[time.Duration] {
+	return declare("Duration", parseDurationOrNone, section, key, def, doc, parts...)
+}
+
 // seconds is an option that Flink declares as a whole number of seconds; a unit may be written all the same.
 func seconds(section, key, def, doc string, parts ...with) *Option[time.Duration] {
 	parse := func(t string) (time.Duration, error) {
@@ -42,6 +47,18 @@ func seconds(section, key, def, doc string, parts ...with) *Option[time.Duration
 
 func memory(section, key, def, doc string, parts ...with) *Option[MemorySize] {
 	return declare("MemorySize", ParseMemory, section, key, def, doc, parts...)
+}
+
+// memoryBetween is a memory size with bounds.
+func memoryBetween(low, high MemorySize, section, key, def, doc string, parts ...with) *Option[MemorySize] {
+	parse := func(text string) (MemorySize, error) {
+		m, err := ParseMemory(text)
+		if err == nil && (m < low || m > high) {
+			err = fmt.Errorf("%s is out of bounds; expected %s to %s", m, low, high)
+		}
+		return m, err
+	}
+	return declare("MemorySize", parse, section, key, def, doc, parts...)
 }
 
 func list(section, key, def, doc string, parts ...with) *Option[[]string] {

@@ -14,19 +14,22 @@ var (
 		alias("taskmanager.heap.size", "taskmanager.memory.flink.size"), aliasMB("taskmanager.heap.mb"))
 	TaskManagerVCores = declare("Integer", parseInt(-1, 1<<20), sectionMemory, "yarn.containers.vcores", "-1",
 		"Virtual cores of a TaskManager's container; -1 asks for as many as it has slots.")
-	TaskManagerCPU = float(sectionMemory, "taskmanager.cpu.cores", "",
-		"Processors a TaskManager counts on; without it, yarn.containers.vcores, else the number of slots.")
+	TaskManagerCPU = declare("Double", parsePositive, sectionMemory, "taskmanager.cpu.cores", "",
+		"Processors of a TaskManager, rounded to whole virtual cores, one at least; it wins over yarn.containers.vcores.")
 	Slots = integer(sectionMemory, "taskmanager.numberOfTaskSlots", 1, "1",
 		"Slots of a TaskManager: how many parallel pipelines it runs.")
-	SegmentSize = memory(sectionMemory, "taskmanager.memory.segment-size", "32kb",
-		"Size of one network buffer.")
-	BuffersPerChannel = integer(sectionMemory, "taskmanager.network.memory.buffers-per-channel", 1, "2",
+)
+
+const sectionNetwork = "Data between tasks"
+
+// Buffers of the connections between the workers of a job. They are the job's: all its workers have the same.
+var (
+	SegmentSize = memoryBetween(1*KiB, 16*MiB, sectionNetwork, "taskmanager.memory.segment-size", "32kb",
+		"Size of one network buffer, from 1kb to 16mb.")
+	BuffersPerChannel = integer(sectionNetwork, "taskmanager.network.memory.buffers-per-channel", 1, "2",
 		"Network buffers each channel has for itself: its credit.")
-	FloatingBuffers = integer(sectionMemory, "taskmanager.network.memory.floating-buffers-per-gate", 0, "8",
+	FloatingBuffers = integer(sectionNetwork, "taskmanager.network.memory.floating-buffers-per-gate", 1, "8",
 		"Network buffers the channels of one input share beyond their own.")
-	TempDirs = text(sectionMemory, "io.tmp.dirs", "",
-		"Directories for scratch files, separated by commas or the path separator. On YARN the container's local directories are used and this is ignored.",
-		alias("taskmanager.tmp.dirs"))
 )
 
 const sectionREST = "REST and web"
@@ -34,35 +37,32 @@ const sectionREST = "REST and web"
 // The REST server and its clients.
 var (
 	RESTAddress = text(sectionREST, "rest.address", "",
-		"Where clients find the JobManager. On YARN the address is taken from the application instead.", fallback("jobmanager.rpc.address"))
+		"Where run, list and cancel find the JobManager when execution.target is remote and -m is not given. On YARN the application knows it.",
+		fallback("jobmanager.rpc.address"))
 	RESTPort = integer(sectionREST, "rest.port", 0, "8081",
-		"The port clients connect to and, unless rest.bind-port says otherwise, the server listens on. On YARN the port is any free one of rest.bind-port and the client learns it from the ResourceManager.",
+		"The port that goes with rest.address. On YARN the server listens on a free one of rest.bind-port, and clients learn it from the ResourceManager.",
 		alias("web.port", "jobmanager.web.port"))
 	RESTBindAddress = text(sectionREST, "rest.bind-address", "",
-		"The address the REST server listens on. On YARN the NodeManager's host.", alias("jobmanager.web.address"), fallback("web.address"))
+		"The address the REST server listens on, such as 0.0.0.0; without it, or with localhost, which no client would reach, the NodeManager's host.", alias("jobmanager.web.address"), fallback("web.address"))
 	RESTBindPort = ports(sectionREST, "rest.bind-port", "",
 		"Ports the REST server may listen on, tried in order: 50100-50200,50300. On YARN any free port unless this is set, so that a firewall can be told.")
 	RESTAuth = enum(sectionREST, "security.rest.auth", "token",
 		"How callers of the REST server show who they are. With token only who has the owner's token may read or change anything, pages through YARN's web proxy excepted, which may read. none switches this off: whoever reaches the port controls the cluster.",
 		[]string{"token", "none"})
 	ClientTimeout = duration(sectionREST, "client.timeout", "60 s",
-		"How long a client waits for an answer of the JobManager.", alias("akka.client.timeout"))
+		"How long a client waits for an answer of the JobManager beyond the time for which it has asked it to wait.", alias("akka.client.timeout"))
 	PlanTimeout = duration(sectionREST, "client.plan.timeout", "2 min",
 		"How long the job's main may take until it calls Execute when the client runs it to learn the job's plan.")
 	PageRefresh = duration(sectionREST, "web.refresh-interval", "3 s",
-		"How often the web page asks for news.")
+		"How often the page of a running job asks for news, in whole seconds; 0 for never.")
 )
 
 const sectionControl = "JobManager and TaskManagers"
 
 // How JobManager and TaskManagers keep in touch.
 var (
-	JobManagerAddress = text(sectionControl, "jobmanager.rpc.address", "",
-		"Host of the JobManager. On YARN set by Weft.")
 	JobManagerPorts = ports(sectionControl, "yarn.application-master.port", "0",
 		"Ports the JobManager may listen on for its TaskManagers on YARN, tried in order; 0 is any.")
-	JobManagerRPCPort = integer(sectionControl, "jobmanager.rpc.port", 0, "6123",
-		"Port the JobManager of a standalone cluster listens on for its TaskManagers.")
 	HeartbeatInterval = duration(sectionControl, "heartbeat.interval", "1 s",
 		"How often TaskManager and JobManager assure each other that they live (Flink: 10 s). A broken connection and YARN's word that a container ended are noticed at once, whatever this is.")
 	HeartbeatTimeout = duration(sectionControl, "heartbeat.timeout", "10 s",
@@ -88,8 +88,6 @@ var (
 		"How many rotated files of one log are kept.")
 	LogFileSize = memory(sectionControl, "weft.log.file-size", "64m",
 		"A log is rotated when it has reached this size.")
-	LogDir = text(sectionControl, "env.log.dir", "",
-		"Directory for the logs of the client and of standalone processes; without it log/ beside conf/.")
 	HadoopConfDir = text(sectionControl, "env.hadoop.conf.dir", "",
 		"Hadoop's configuration directory when the environment variable HADOOP_CONF_DIR is not set.", alias("fs.hdfs.hadoopconf"))
 	YARNConfDir = text(sectionControl, "env.yarn.conf.dir", "",

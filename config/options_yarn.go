@@ -22,16 +22,16 @@ var (
 		"Tags of the application, separated by commas.")
 	ApplicationAttempts = integer(sectionYARN, "yarn.application-attempts", 1, "1",
 		"How often YARN starts the JobManager before the application fails.")
-	AttemptFailuresValidity = duration(sectionYARN, "yarn.application-attempt-failures-validity-interval", "10000",
+	AttemptFailuresValidity = durationOrNone(sectionYARN, "yarn.application-attempt-failures-validity-interval", "10000",
 		"Failures of the JobManager that are older do not count against yarn.application-attempts; -1 counts all.")
 	ViewACLs = text(sectionYARN, "yarn.view.acls", "",
 		"Users and groups who may see the application in YARN: \"user1,user2 group1,group2\".")
 	ModifyACLs = text(sectionYARN, "yarn.modify.acls", "",
 		"Users and groups who may end the application in YARN.")
 	RolledLogsInclude = text(sectionYARN, "yarn.rolled-logs.include-pattern", "",
-		"Regular expression for log files that YARN collects while the application runs.")
+		"Regular expression, Java's, for log files that YARN collects while the application runs.")
 	RolledLogsExclude = text(sectionYARN, "yarn.rolled-logs.exclude-pattern", "",
-		"Regular expression for log files that YARN does not collect while the application runs.")
+		"Regular expression, Java's, for log files that yarn.rolled-logs.include-pattern names and YARN does not collect all the same.")
 	HeartbeatRequesting = duration(sectionYARN, "yarn.heartbeat.container-request-interval", "100 ms",
 		"How often the ApplicationMaster asks the ResourceManager while container requests are pending (Flink: 500 ms).")
 	HeartbeatIdle = seconds(sectionYARN, "yarn.heartbeat.interval", "5",
@@ -60,47 +60,56 @@ const sectionExecution = "Jobs"
 var (
 	Target = text(sectionExecution, "execution.target", "",
 		"Where jobs go: local, remote, yarn-session, yarn-per-job or yarn-application. Also -t.")
-	Attached = boolean(sectionExecution, "execution.attached", "false",
-		"Whether the client waits for the job's end. On the command line run waits unless -d is given.")
+	Attached = boolean(sectionExecution, "execution.attached", "true",
+		"Whether run waits for the job's end (Flink: false, but its run waits too). Also -d, for false.")
 	ShutdownOnAttachedExit = boolean(sectionExecution, "execution.shutdown-on-attached-exit", "false",
 		"Whether a job is cancelled when its attached client is ended by Ctrl-C.")
 	DefaultParallelism = integer(sectionExecution, "parallelism.default", 1, "1",
 		"Parallelism of operators that have none of their own. Also -p.")
 	MaxParallelism = declare("Integer", parseInt(-1, 32768), sectionExecution, "pipeline.max-parallelism", "-1",
-		"Number of key groups; -1 is 128.")
+		"Number of key groups, the bound of later rescaling, where the program sets none; -1 is 128.")
+	OperatorChaining = boolean(sectionExecution, "pipeline.operator-chaining.enabled", "true",
+		"Whether operators that can be run in one task are; without it each is a task of its own, to see where the time goes.",
+		alias("pipeline.operator-chaining"))
 	ObjectReuse = boolean(sectionExecution, "pipeline.object-reuse", "false",
 		"Whether records may be handed on without being cloned: the author promises not to change them.")
 	JobName = text(sectionExecution, "pipeline.name", "",
-		"Name of the job, in the place of the program's.")
+		"Name of a job whose program gives it none.")
 	RuntimeMode = enum(sectionExecution, "execution.runtime-mode", "STREAMING",
-		"How jobs run.", []string{"STREAMING", "BATCH", "AUTOMATIC"})
-	BufferTimeout = duration(sectionExecution, "execution.buffer-timeout.interval", "100 ms",
-		"A buffer that is not full is sent after this long.", alias("execution.buffer-timeout"))
+		"When results are emitted, where the program does not say: each change, or final results only; AUTOMATIC is BATCH for jobs whose sources all end.", []string{"STREAMING", "BATCH", "AUTOMATIC"})
+	BufferTimeout = durationOrNone(sectionExecution, "execution.buffer-timeout.interval", "5 ms",
+		"A network buffer that is not full is sent after this long (Flink: 100 ms); 0 sends every record at once, -1 full buffers only.", alias("execution.buffer-timeout"))
 	BufferTimeoutEnabled = boolean(sectionExecution, "execution.buffer-timeout.enabled", "true",
-		"Whether buffers are sent before they are full.")
-	RestartStrategy = enum(sectionExecution, "restart-strategy.type", "",
+		"Whether network buffers are sent before they are full.")
+)
+
+const sectionRestart = "Restarts of jobs"
+
+// What becomes of a job that fails; the cluster's, unless the job sets its own.
+var (
+	RestartStrategy = enum(sectionRestart, "restart-strategy.type", "",
 		"What happens when a job fails. Without it, failures of the author's code fail the job at once, and failures of machines restart it, 10 times, after 100 ms to 1 s.",
 		[]string{"none", "off", "disable", "fixed-delay", "fixeddelay", "failure-rate", "failurerate", "exponential-delay", "exponentialdelay"}, alias("restart-strategy"))
-	FixedDelayAttempts = integer(sectionExecution, "restart-strategy.fixed-delay.attempts", 0, "1",
+	FixedDelayAttempts = integer(sectionRestart, "restart-strategy.fixed-delay.attempts", 0, "1",
 		"How often fixed-delay restarts a job.")
-	FixedDelay = duration(sectionExecution, "restart-strategy.fixed-delay.delay", "1 s",
+	FixedDelay = duration(sectionRestart, "restart-strategy.fixed-delay.delay", "1 s",
 		"How long fixed-delay waits before it restarts a job.")
-	FailureRateMax = integer(sectionExecution, "restart-strategy.failure-rate.max-failures-per-interval", 0, "1",
-		"How many failures failure-rate allows in its interval.")
-	FailureRateInterval = duration(sectionExecution, "restart-strategy.failure-rate.failure-rate-interval", "1 min",
+	FailureRateMax = integer(sectionRestart, "restart-strategy.failure-rate.max-failures-per-interval", 1, "1",
+		"How many failures failure-rate allows in its interval; the next one fails the job.")
+	FailureRateInterval = duration(sectionRestart, "restart-strategy.failure-rate.failure-rate-interval", "1 min",
 		"The interval in which failure-rate counts.")
-	FailureRateDelay = duration(sectionExecution, "restart-strategy.failure-rate.delay", "1 s",
+	FailureRateDelay = duration(sectionRestart, "restart-strategy.failure-rate.delay", "1 s",
 		"How long failure-rate waits before it restarts a job.")
-	ExponentialInitial = duration(sectionExecution, "restart-strategy.exponential-delay.initial-backoff", "1 s",
+	ExponentialInitial = duration(sectionRestart, "restart-strategy.exponential-delay.initial-backoff", "1 s",
 		"First delay of exponential-delay.")
-	ExponentialMax = duration(sectionExecution, "restart-strategy.exponential-delay.max-backoff", "1 min",
+	ExponentialMax = duration(sectionRestart, "restart-strategy.exponential-delay.max-backoff", "1 min",
 		"Longest delay of exponential-delay.")
-	ExponentialMultiplier = float(sectionExecution, "restart-strategy.exponential-delay.backoff-multiplier", "1.5",
-		"By what exponential-delay multiplies its delay after each failure.")
-	ExponentialReset = duration(sectionExecution, "restart-strategy.exponential-delay.reset-backoff-threshold", "1 h",
-		"After this long without a failure exponential-delay begins anew.")
-	ExponentialJitter = float(sectionExecution, "restart-strategy.exponential-delay.jitter-factor", "0.1",
-		"By what part delays of exponential-delay vary at random.")
-	ExponentialAttempts = integer(sectionExecution, "restart-strategy.exponential-delay.attempts-before-reset-backoff", 0, "2147483647",
-		"How often exponential-delay restarts a job.")
+	ExponentialMultiplier = float(sectionRestart, "restart-strategy.exponential-delay.backoff-multiplier", "1.5",
+		"By what exponential-delay multiplies its delay after each failure; more than 1.")
+	ExponentialReset = duration(sectionRestart, "restart-strategy.exponential-delay.reset-backoff-threshold", "1 h",
+		"After the job has run this long without a failure exponential-delay begins anew, with its first delay and its count.")
+	ExponentialJitter = float(sectionRestart, "restart-strategy.exponential-delay.jitter-factor", "0.1",
+		"The part of its delay, from 0 to 1, that exponential-delay adds or takes off at random, so that jobs do not all restart at once.")
+	ExponentialAttempts = integer(sectionRestart, "restart-strategy.exponential-delay.attempts-before-reset-backoff", 1, "2147483647",
+		"How often exponential-delay restarts a job before it fails; a job that ran for reset-backoff-threshold begins anew.")
 )

@@ -94,6 +94,14 @@ func ParseDuration(text string) (time.Duration, error) {
 	return time.Duration(n) * u, nil
 }
 
+// parseDurationOrNone reads a duration, or -1, with or without a unit of milliseconds, as -1.
+func parseDurationOrNone(text string) (time.Duration, error) {
+	if rest, ok := strings.CutPrefix(strings.TrimSpace(text), "-1"); ok && (rest == "" || strings.TrimSpace(rest) == "ms") {
+		return -1, nil
+	}
+	return ParseDuration(text)
+}
+
 // splitNumber cuts "10 s" into 10 and "s".
 func splitNumber(text string) (n int64, rest string, err error) {
 	t := strings.TrimSpace(text)
@@ -173,6 +181,14 @@ func parseFloat(text string) (float64, error) {
 		return 0, fmt.Errorf("%q is not a number", text)
 	}
 	return f, nil
+}
+
+func parsePositive(text string) (float64, error) {
+	f, err := parseFloat(text)
+	if err == nil && f <= 0 {
+		err = fmt.Errorf("%g is too small; expected more than 0", f)
+	}
+	return f, err
 }
 
 // parseEnum gives a parser of a closed list of words, in any case; the value is the word as listed.

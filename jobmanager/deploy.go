@@ -39,9 +39,9 @@ func (m *JobManager) deploy(j *job, slots []slot) {
 	}
 }
 
-// config is the job's effective configuration for its workers.
+// config is the job's effective configuration for its workers; of the cluster's own, only what jobs run with.
 func (j *job) config() map[string]string {
-	out := map[string]string{}
+	out := j.m.o.Config.JobValues()
 	for k, v := range j.request.GetConfig() {
 		out[k] = v
 	}

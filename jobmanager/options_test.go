@@ -55,3 +55,16 @@ func TestRestartStrategies(t *testing.T) {
 		t.Errorf("configuration: %v, %v", entries, err)
 	}
 }
+
+// Workers get what jobs run with of the cluster's configuration, below their own.
+func TestWorkersConfiguration(t *testing.T) {
+	c := start(t, 1, map[string]string{"taskmanager.memory.segment-size": "64kb", "pipeline.object-reuse": "true", "yarn.tags": "x"})
+	r := submission(graph(1))
+	r.Config["pipeline.object-reuse"] = "false"
+	tm := c.tm("a", 1)
+	c.submit(r)
+	s := tm.startWorker()
+	if got := s.GetConfig(); len(got) != 2 || got["taskmanager.memory.segment-size"] != "64kb" || got["pipeline.object-reuse"] != "false" {
+		t.Errorf("configuration of the worker: %v", got)
+	}
+}

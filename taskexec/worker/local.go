@@ -20,7 +20,9 @@ import (
 // the job's scratch paths at the end.
 func RunLocal(ctx context.Context, p *operator.Program, files *fs.Registry, log *slog.Logger) (*planpb.JobResult, error) {
 	job := id.NewJob()
-	m, err := network.NewManager(network.Config{Job: job, Log: log})
+	n := networkConfig(p.Graph.GetConfig())
+	n.Job, n.Log = job, log
+	m, err := network.NewManager(n)
 	if err != nil {
 		return nil, err
 	}

@@ -5,12 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"strconv"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
 
+	"github.com/weft-project/weft/config"
 	"github.com/weft-project/weft/id"
 	"github.com/weft-project/weft/internal/fs"
 	"github.com/weft-project/weft/network"
@@ -18,9 +17,6 @@ import (
 	"github.com/weft-project/weft/rpc/controlpb"
 	"github.com/weft-project/weft/rpc/planpb"
 )
-
-// defaultBufferTimeout is how long a record waits in a buffer that is not full.
-const defaultBufferTimeout = 5 * time.Millisecond
 
 // Config is what a Runtime needs.
 type Config struct {
@@ -47,6 +43,7 @@ type Runtime struct {
 	stop          context.CancelFunc
 	running       sync.WaitGroup
 	bufferTimeout time.Duration
+	objectReuse   bool
 
 	mu struct {
 		sync.Mutex
@@ -58,7 +55,8 @@ type Runtime struct {
 
 // NewRuntime starts a runtime without tasks.
 func NewRuntime(cfg Config) *Runtime {
-	r := &Runtime{cfg: cfg, bufferTimeout: bufferTimeout(cfg.Config)}
+	c := config.FromMap(cfg.Config)
+	r := &Runtime{cfg: cfg, bufferTimeout: bufferTimeout(c), objectReuse: config.Get(c, config.ObjectReuse)}
 	r.ctx, r.stop = context.WithCancel(context.Background())
 	r.mu.tasks = map[id.Attempt]*task{}
 	if r.bufferTimeout > 0 {
@@ -68,24 +66,19 @@ func NewRuntime(cfg Config) *Runtime {
 	return r
 }
 
-// bufferTimeout reads the key in its new and its old name; a value without a unit is in milliseconds.
-func bufferTimeout(config map[string]string) time.Duration {
-	if config["execution.buffer-timeout.enabled"] == "false" {
+// bufferTimeout is how long a record waits in a buffer that is not full; negative for until it is.
+func bufferTimeout(c *config.Config) time.Duration {
+	if !config.Get(c, config.BufferTimeoutEnabled) {
 		return -1
 	}
-	for _, key := range []string{"execution.buffer-timeout.interval", "execution.buffer-timeout"} {
-		v := strings.ReplaceAll(config[key], " ", "")
-		if v == "" {
-			continue
-		}
-		if ms, err := strconv.ParseInt(v, 10, 64); err == nil {
-			return time.Duration(ms) * time.Millisecond
-		}
-		if d, err := time.ParseDuration(v); err == nil {
-			return d
-		}
-	}
-	return defaultBufferTimeout
+	return config.Get(c, config.BufferTimeout)
+}
+
+// networkConfig is what a job's configuration says about the data between its tasks.
+func networkConfig(values map[string]string) network.Config {
+	c := config.FromMap(values)
+	return network.Config{BufferSize: int(config.Get(c, config.SegmentSize)), ExclusivePerChannel: config.Get(c, config.BuffersPerChannel),
+		FloatingPerGate: config.Get(c, config.FloatingBuffers)}
 }
 
 // flushTimer asks all writers to flush, by a flag that each looks at when it writes.

@@ -130,8 +130,9 @@ func (l *Link) Serve(p *operator.Program, files *fs.Registry, log *slog.Logger) 
 	if err != nil {
 		return err
 	}
-	m, err := network.NewManager(network.Config{Listen: s.GetDataListen(), Secret: security.Secret(s.GetJobSecret()), Job: job,
-		JobAttempt: int(s.GetJobAttempt()), Log: log})
+	n := networkConfig(s.GetConfig())
+	n.Listen, n.Secret, n.Job, n.JobAttempt, n.Log = s.GetDataListen(), security.Secret(s.GetJobSecret()), job, int(s.GetJobAttempt()), log
+	m, err := network.NewManager(n)
 	if err != nil {
 		return err
 	}

@@ -209,7 +209,7 @@ func (t *task) link() error {
 		Parallelism: int(t.td.GetParallelism()), MaxParallelism: int(t.td.GetMaxParallelism()),
 		Files: t.r.cfg.Files, Log: t.r.cfg.Log, Call: t.callCoordinator, Config: t.r.cfg.Config,
 		Batch: g.GetMode() == planpb.RuntimeMode_BATCH, Memory: t.r.cfg.Memory, Op: -1,
-		ObjectReuse: t.r.cfg.Config["pipeline.object-reuse"] == "true",
+		ObjectReuse: t.r.objectReuse,
 	}
 	var err error
 	t.chain, err = t.code.Link(t.opctx, t.newWriter)
