@@ -18,6 +18,7 @@ import (
 	"github.com/weft-project/weft/config"
 	"github.com/weft-project/weft/hdfsstate"
 	"github.com/weft-project/weft/internal/fs"
+	"github.com/weft-project/weft/internal/hadoop/rpc"
 )
 
 // staging is the place in the cluster's file system where uploads go.
@@ -98,6 +99,8 @@ func (s *staging) explain(err error) error {
 		return nil
 	case errors.Is(err, fs.ErrSafeMode):
 		return unreachable("%s is in safe mode and takes no writes: %w; wait until it has left it and try again", s.store.URI(), err)
+	case errors.Is(err, rpc.ErrConnect), errors.Is(err, rpc.ErrTimeout):
+		return unreachable("%w (is HDFS up, and is the Hadoop configuration that of the right cluster?)", err)
 	case errors.Is(err, fs.ErrEncrypted):
 		return usage("%s lies in an encryption zone, which this release does not support: set yarn.staging-directory to a directory outside of it (%w)", s.URI(), err)
 	case errors.Is(err, fs.ErrPermission):

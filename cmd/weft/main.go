@@ -114,9 +114,10 @@ func (p *process) client(s *settings, which *client.Which) (*client.Client, erro
 	if p.getenv("WEFT_DEBUG") != "" {
 		level = slog.LevelDebug
 	}
+	console := client.NewConsole(p.stdout, p.stderr)
 	cl := &client.Client{
 		Config: c, Getenv: p.getenv, Stdin: p.stdin, Home: home, Executable: resolved(executable), Version: versionText(),
-		Console: client.NewConsole(p.stdout, p.stderr), OpenFiles: openFiles,
+		Console: console, OpenFiles: clientFiles(console.Say),
 		Log: slog.New(slog.NewTextHandler(p.stderr, &slog.HandlerOptions{Level: level})),
 	}
 	if which != nil {
