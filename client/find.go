@@ -28,7 +28,7 @@ type Which struct {
 
 // newSession makes the handle of a session.
 func (c *Client) newSession(app yarnrpc.ApplicationID, address, token string) (*Session, error) {
-	o := rest.ClientOptions{Address: address, Token: token}
+	o := rest.ClientOptions{Address: address, Token: token, Timeout: config.Get(c.Config, config.ClientTimeout)}
 	if !app.IsZero() {
 		o.TokenFile = filepath.Join(c.appDir(app), tokenFile)
 	}
@@ -79,6 +79,9 @@ func (c *Client) FindSession(ctx context.Context, w Which) (*Session, error) {
 			return nil, usage("%w (from %s)", err, from)
 		}
 		return c.byApplication(ctx, app)
+	}
+	if host := config.Get(c.Config, config.RESTAddress); host != "" && config.Get(c.Config, config.Target) == "remote" {
+		return c.byAddress(net.JoinHostPort(host, strconv.Itoa(config.Get(c.Config, config.RESTPort))))
 	}
 	p, err := c.readProperties()
 	if errors.Is(err, errNoProperties) {
@@ -215,8 +218,11 @@ func (s *Session) explain(ctx context.Context, err error) error {
 func try[T any](ctx context.Context, s *Session, call func(*rest.Client) (T, error)) (T, error) {
 	v, err := call(s.rest)
 	var broken *rest.Unreachable
-	if !errors.As(err, &broken) || s.App.IsZero() || ctx.Err() != nil {
+	if !errors.As(err, &broken) || ctx.Err() != nil {
 		return v, err
+	}
+	if s.App.IsZero() {
+		return v, s.explain(ctx, err)
 	}
 	again, findErr := s.client.askForSession(ctx, s.App)
 	if findErr != nil {

@@ -30,7 +30,7 @@ func main() {
 		panic("the plan went wrong")
 	case "hang-plan":
 		fmt.Println("waiting for the database")
-		select {}
+		time.Sleep(24 * time.Hour)
 	case "none":
 		fmt.Println("nothing to do today")
 		return
