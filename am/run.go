@@ -100,7 +100,7 @@ func (a *application) run(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("listen for TaskManagers (%s): %w", config.JobManagerPorts.Key, err)
 	}
-	pages, err := listen(a.host, config.Get(a.config, config.RESTBindPort))
+	pages, err := listen(restHost(a.config, a.host), config.Get(a.config, config.RESTBindPort))
 	if err != nil {
 		return errors.Join(fmt.Errorf("listen for clients (%s): %w", config.RESTBindPort.Key, err), control.Close())
 	}
@@ -152,6 +152,15 @@ func (a *application) read() (err error) {
 		}
 	}
 	return nil
+}
+
+// restHost is where clients are listened for. localhost, which Flink's shipped configuration has, would shut out the proxy and
+// every client.
+func restHost(c *config.Config, host string) string {
+	if h := config.Get(c, config.RESTBindAddress); h != "" && h != "localhost" {
+		return h
+	}
+	return host
 }
 
 // listen takes the first free port of a range; without a range any.
@@ -243,7 +252,7 @@ func (a *application) end(runErr error) error {
 
 // server makes the REST server with its pages.
 func (a *application) server(backend rest.Backend) (*rest.Server, error) {
-	pages, err := web.New(web.Options{Backend: backend, Log: a.Log})
+	pages, err := web.New(web.Options{Backend: backend, Log: a.Log, Refresh: config.Get(a.config, config.PageRefresh)})
 	if err != nil {
 		return nil, err
 	}

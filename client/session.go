@@ -333,7 +333,7 @@ func (d *deployment) submission(m *spec.Manifest) (yarnrpc.Submission, error) {
 		FailureWindow: config.Get(c, config.AttemptFailuresValidity),
 		AM:            yarnrpc.Resource{MemoryMB: int64(d.sizes.JobManagerMB), VCores: int32(d.sizes.JobManagerVCores)},
 		NodeLabel:     config.Get(c, config.ApplicationNodeLabel),
-		RolledLogs:    config.Get(c, config.RolledLogsInclude),
+		RolledLogs:    config.Get(c, config.RolledLogsInclude), RolledLogsExclude: config.Get(c, config.RolledLogsExclude),
 		Launch: yarnrpc.Launch{
 			Files:       m.LocalResources(),
 			Environment: env,

@@ -61,6 +61,8 @@ type ClientOptions struct {
 	Token string
 	// TokenFile is where Token comes from, named when it is refused.
 	TokenFile string
+	// Timeout is how long an answer may take beyond the time that was asked for; 0 is a minute.
+	Timeout time.Duration
 	// Transport is for tests; nil connects to Address, straight and without HTTP proxies of the environment.
 	Transport http.RoundTripper
 }
@@ -72,6 +74,7 @@ type Client struct {
 	address   string
 	token     string
 	tokenFile string
+	timeout   time.Duration
 	http      *http.Client
 }
 
@@ -85,6 +88,10 @@ func NewClient(o ClientOptions) (*Client, error) {
 	if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
 		return nil, fmt.Errorf("JobManager address %q: expected HOST:PORT or http://HOST:PORT", o.Address)
 	}
+	timeout := o.Timeout
+	if timeout <= 0 {
+		timeout = requestTimeout
+	}
 	transport := o.Transport
 	if transport == nil {
 		transport = &http.Transport{
@@ -92,7 +99,7 @@ func NewClient(o ClientOptions) (*Client, error) {
 			TLSHandshakeTimeout:   dialTimeout,
 			IdleConnTimeout:       time.Minute,
 			MaxIdleConnsPerHost:   4,
-			ResponseHeaderTimeout: maxWatch + requestTimeout,
+			ResponseHeaderTimeout: maxWatch + timeout,
 		}
 	}
 	return &Client{
@@ -100,6 +107,7 @@ func NewClient(o ClientOptions) (*Client, error) {
 		address:   u.Host,
 		token:     o.Token,
 		tokenFile: o.TokenFile,
+		timeout:   timeout,
 		http: &http.Client{Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error {
 			// The server never redirects; the token is for it alone.
 			return http.ErrUseLastResponse
@@ -267,7 +275,11 @@ func get[T any](ctx context.Context, c *Client, path string) (T, error) {
 
 // do sends a request and reads the answer; body is a protobuf message or nil.
 func (c *Client) do(ctx context.Context, method, path string, body []byte) ([]byte, error) {
-	ctx, cancel := context.WithTimeout(ctx, maxWatch+requestTimeout)
+	limit := c.timeout
+	if strings.Contains(path, "wait=") {
+		limit += maxWatch
+	}
+	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	request, err := http.NewRequestWithContext(ctx, method, c.base+path, bytes.NewReader(body))
 	if err != nil {

@@ -205,3 +205,18 @@ func TestTokenStaysHere(t *testing.T) {
 		t.Errorf("redirect: %v", err)
 	}
 }
+
+// A JobManager that takes the request and says nothing is given up after the client's timeout.
+func TestTimeout(t *testing.T) {
+	hold := make(chan struct{})
+	server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { <-hold }))
+	defer server.Close()
+	defer close(hold)
+	c, err := rest.NewClient(rest.ClientOptions{Address: server.URL, Timeout: 50 * time.Millisecond})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err = c.Overview(t.Context()); err == nil || !strings.Contains(err.Error(), "did not answer in time") {
+		t.Errorf("error %v", err)
+	}
+}

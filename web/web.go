@@ -34,6 +34,8 @@ type Options struct {
 	// LogDir is the JobManager's log directory; empty when it has none.
 	LogDir string
 	Log    *slog.Logger
+	// Refresh is how often pages of what changes ask for news, in whole seconds; 0 for never.
+	Refresh time.Duration
 }
 
 // Pages serves / and /ui/ and all below it. It checks no token: mount it as rest.Options.Pages.
@@ -41,6 +43,7 @@ type Pages struct {
 	backend rest.Backend
 	logs    rest.LogDir
 	log     *slog.Logger
+	refresh int // seconds
 	now     func() time.Time
 	// pages are parsed when they are first shown: most JobManagers end without being looked at.
 	pages map[string]func() (*template.Template, error)
@@ -52,7 +55,7 @@ func New(o Options) (*Pages, error) {
 	if o.Backend == nil || o.Log == nil {
 		return nil, errors.New("web pages: a backend and a logger are required")
 	}
-	p := &Pages{backend: o.Backend, logs: rest.LogDir(o.LogDir), log: o.Log, now: time.Now, pages: map[string]func() (*template.Template, error){}, mux: http.NewServeMux()}
+	p := &Pages{backend: o.Backend, logs: rest.LogDir(o.LogDir), log: o.Log, refresh: int((o.Refresh + time.Second - 1) / time.Second), now: time.Now, pages: map[string]func() (*template.Template, error){}, mux: http.NewServeMux()}
 	for _, name := range []string{"overview", "job", "vertex", "taskmanager", "config", "logs", "log", "error"} {
 		p.pages[name] = sync.OnceValues(func() (*template.Template, error) {
 			return template.New("layout.html").Funcs(functions).ParseFS(files, "templates/layout.html", "templates/parts.html", "templates/"+name+".html")
@@ -182,7 +185,7 @@ func (p *Pages) overview(r *http.Request) (string, int, any, error) {
 	if err != nil {
 		return "", 0, nil, err
 	}
-	return "Overview", 3, newOverview(o, jobs, tms), nil
+	return "Overview", p.refresh, newOverview(o, jobs, tms), nil
 }
 
 func (p *Pages) job(r *http.Request) (string, int, any, error) {
@@ -207,7 +210,7 @@ func (p *Pages) job(r *http.Request) (string, int, any, error) {
 	for i, v := range d.Vertices {
 		view.Vertices[i].Hosts = p.hosts(ctx, job, v.ID)
 	}
-	refresh := 3
+	refresh := p.refresh
 	if rest.JobEnded(d.State) {
 		refresh = 0
 	}
@@ -244,7 +247,7 @@ func (p *Pages) vertex(r *http.Request) (string, int, any, error) {
 	if err != nil {
 		return "", 0, nil, err
 	}
-	refresh := 3
+	refresh := p.refresh
 	if rest.JobEnded(d.State) {
 		refresh = 0
 	}

@@ -11,6 +11,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/weft-project/weft/rest"
 	"github.com/weft-project/weft/rest/resttest"
@@ -23,6 +24,20 @@ func newPages(t *testing.T, b rest.Backend, logs string) *Pages {
 		t.Fatal(err)
 	}
 	return p
+}
+
+// Pages of what changes ask for news as often as they are told.
+func TestRefresh(t *testing.T) {
+	for interval, want := range map[time.Duration]string{0: "", time.Millisecond: `data-seconds="1"`, 3 * time.Second: `data-seconds="3"`} {
+		p, err := New(Options{Backend: resttest.Sample(), Log: slog.New(slog.DiscardHandler), Refresh: interval})
+		if err != nil {
+			t.Fatal(err)
+		}
+		body := open(p, "/").Body.String()
+		if !strings.Contains(body, want) || want == "" && strings.Contains(body, "refresh.js") {
+			t.Errorf("every %s: no %q in the page", interval, want)
+		}
+	}
 }
 
 func open(p *Pages, path string) *httptest.ResponseRecorder {

@@ -135,6 +135,8 @@ type Submission struct {
 	// RolledLogs is a Java regular expression of log files that are aggregated while the application runs; empty aggregates
 	// at the end only.
 	RolledLogs string
+	// RolledLogsExclude are those of them that are aggregated at the end only.
+	RolledLogsExclude string
 	// Unmanaged leaves it to the submitter to run the ApplicationMaster, outside of YARN.
 	Unmanaged bool
 }
@@ -166,8 +168,7 @@ func (s Submission) proto() (*yarnpb.ApplicationSubmissionContext, error) {
 		p.NodeLabelExpression = &s.NodeLabel
 	}
 	if s.RolledLogs != "" {
-		exclude := ""
-		p.LogAggregationContext = &yarnpb.LogAggregationContext{RolledLogsIncludePattern: &s.RolledLogs, RolledLogsExcludePattern: &exclude}
+		p.LogAggregationContext = &yarnpb.LogAggregationContext{RolledLogsIncludePattern: &s.RolledLogs, RolledLogsExcludePattern: &s.RolledLogsExclude}
 	}
 	return p, nil
 }

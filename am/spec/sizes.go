@@ -2,6 +2,7 @@ package spec
 
 import (
 	"fmt"
+	"math"
 
 	"github.com/weft-project/weft/config"
 	hadoopconf "github.com/weft-project/weft/internal/hadoop/conf"
@@ -42,6 +43,9 @@ func ContainerSizes(c *config.Config, hadoop *hadoopconf.Conf) (Sizes, error) {
 		JobManagerMB: config.Get(c, config.JobManagerMemory).MB(), JobManagerVCores: config.Get(c, config.JobManagerVCores),
 		TaskManagerMB: config.Get(c, config.TaskManagerMemory).MB(), TaskManagerVCores: config.Get(c, config.TaskManagerVCores),
 		Slots: config.Get(c, config.Slots),
+	}
+	if cores, ok := config.Lookup(c, config.TaskManagerCPU); ok {
+		s.TaskManagerVCores = max(1, int(math.Round(cores)))
 	}
 	if s.TaskManagerVCores < 1 {
 		s.TaskManagerVCores = s.Slots

@@ -56,6 +56,12 @@ func TestContainerSizes(t *testing.T) {
 	if _, err := sizes(map[string]string{"taskmanager.memory.process.size": "128m", "taskmanager.numberOfTaskSlots": "3"}, off); err == nil || !strings.Contains(err.Error(), "160 MiB or more") {
 		t.Errorf("too many slots: %v", err)
 	}
+	for cores, want := range map[string]int{"2.6": 3, "0.2": 1} {
+		s, err = sizes(map[string]string{"taskmanager.cpu.cores": cores, "yarn.containers.vcores": "9"}, off)
+		if err != nil || s.TaskManagerVCores != want {
+			t.Errorf("taskmanager.cpu.cores %s: %+v, %v", cores, s, err)
+		}
+	}
 	// A bare number in a file is bytes, as in Flink: the sentence must say so.
 	if _, err := sizes(map[string]string{"taskmanager.memory.process.size": "2048"}, off); err == nil || !strings.Contains(err.Error(), "a bare number is bytes") {
 		t.Errorf("bytes: %v", err)

@@ -140,7 +140,7 @@ func (p *process) runJob(ctx context.Context, args []string) error {
 	}
 	swept := c.Sweep(ctx)
 	defer swept()
-	return c.RunJob(ctx, client.Run{Job: s.words[0], Args: s.words[1:], Class: s.class, Detached: s.detached, Which: s.which()})
+	return c.RunJob(ctx, client.Run{Job: s.words[0], Args: s.words[1:], Class: s.class, Detached: !config.Get(c.Config, config.Attached), Which: s.which()})
 }
 
 // checkTarget refuses targets that are not served yet.

@@ -203,13 +203,13 @@ const (
 // runOptions are those of run.
 func runOptions() []option {
 	own := []option{
-		flag("d,detached", "Return when the job has been submitted.", func(s *settings) { s.detached = true }),
+		flag("d,detached", "Return when the job has been submitted.", detachedJob("-d")),
 		key("p,parallelism", "n", config.DefaultParallelism.Key, "Parallelism of operators that have none of their own."),
 		classOption(),
 		flag("sae,shutdownOnAttachedExit", "Cancel the job when this command is ended by Ctrl-C.", func(s *settings) {
 			s.set(config.ShutdownOnAttachedExit.Key, "true", "-sae")
 		}),
-		hide(flag("yd,yarndetached", "", func(s *settings) { s.detached = true })),
+		hide(flag("yd,yarndetached", "", detachedJob("-yd"))),
 		hide(shipOption("yt,yarnship")),
 		refuse("s,fromSavepoint", "path", noSavepoints),
 		obsolete("n,allowNonRestoredState", "", "-n is accepted and ignored: "+noSavepoints),
@@ -217,6 +217,10 @@ func runOptions() []option {
 		refuse("py,python", "file", noPython), refuse("pym,pyModule", "name", noPython), refuse("pyfs,pyFiles", "files", noPython),
 	}
 	return append(own, clusterOptions()...)
+}
+
+func detachedJob(option string) func(*settings) {
+	return func(s *settings) { s.set(config.Attached.Key, "false", option) }
 }
 
 func classOption() option {

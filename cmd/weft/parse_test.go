@@ -5,6 +5,8 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+
+	"github.com/weft-project/weft/config"
 )
 
 // show writes what was found in one line.
@@ -110,6 +112,22 @@ func TestNamesAreUnique(t *testing.T) {
 			if !o.hidden && o.doc == "" {
 				t.Errorf("%s: -%s has no description", command, o.names[0])
 			}
+		}
+	}
+}
+
+// -d is the key execution.attached; the configuration may say it too.
+func TestDetachedRun(t *testing.T) {
+	for args, want := range map[string]bool{"job": true, "-d job": false, "-yd job": false, "-Dexecution.attached=false job": false,
+		"-d -Dexecution.attached=true job": true} {
+		s, err := read("run", runOptions(), strings.Fields(args), true)
+		if err != nil {
+			t.Fatal(err)
+		}
+		c := config.New()
+		s.apply(c)
+		if got := config.Get(c, config.Attached); got != want {
+			t.Errorf("%s: attached %t, expected %t", args, got, want)
 		}
 	}
 }
