@@ -207,8 +207,8 @@ func (b *goBuild) run(ctx context.Context, out string, platform config.Platform)
 		}
 		return usage("go build of %s failed:\n%s", b.pkg, strings.TrimRight(output.String(), "\n"))
 	}
-	st, err := os.Stat(out)
-	if err != nil || st.IsDir() {
+	// Of any other package go build writes an archive, or nothing.
+	if _, err := binaryPlatform(out); err != nil {
 		return usage("%s is not a program: its package must be main", b.pkg)
 	}
 	return nil

@@ -123,7 +123,8 @@ func TestJobFails(t *testing.T) {
 		cause             string
 		texts             []string
 	}{
-		{"panic", "panic", input, "cannot digest The lazy fox", []string{"operator words", "subtask 1, attempt 1", "on localhost (container_", "main.misbehave", "testjob/main.go:"}},
+		{"panic", "panic", input, "cannot digest The lazy fox",
+			[]string{"operator words", "subtask 1, attempt 1", "on localhost (container_", "main.misbehave", "testjob/main.go:"}},
 		{"error", "error", input, "bad line The", []string{"operator words", "subtask 1", "on localhost (container_", "main.go:"}},
 		{"index", "index", input, "index out of range", []string{"operator words", "main.misbehave", "main.go:"}},
 		{"exit", "exit-task", input, "exit code 5", []string{"ended itself", "container_"}},
@@ -178,7 +179,8 @@ func TestJobRefused(t *testing.T) {
 		texts []string
 		args  []string
 	}{
-		{"missing input", []string{"input " + u.out("nothing"), "does not exist"}, []string{wordcount, "-input", u.out("nothing"), "-output", u.out("out")}},
+		{"missing input", []string{"input " + u.out("nothing"), "does not exist"},
+			[]string{wordcount, "-input", u.out("nothing"), "-output", u.out("out")}},
 		{"output exists", []string{"output " + there, "exists already"}, []string{wordcount, "-input", input, "-output", there}},
 		{"jar", []string{"is a .jar", "written in Go"}, []string{write("job.jar", "PK\x03\x04 a jar")}},
 		{"jar by another name", []string{"an archive (a jar?)"}, []string{write("job", "PK\x03\x04 a jar")}},
@@ -350,7 +352,8 @@ func TestRunListCancel(t *testing.T) {
 func TestInfo(t *testing.T) {
 	u := newUser(t)
 	r := u.ok("weft", "info", "-p", "3", u.example("wordcount"), "-input", u.put("in.txt", "to be\n"), "-output", u.out("out"))
-	for _, want := range []string{"----------------------- Execution Plan -----------------------", `"name": "WordCount"`, "tokenize", `"parallelism": 3`, "No description provided."} {
+	for _, want := range []string{"----------------------- Execution Plan -----------------------",
+		`"name": "WordCount"`, "tokenize", `"parallelism": 3`, "No description provided."} {
 		if !strings.Contains(r.stdout, want) {
 			t.Errorf("%q is not in %s", want, r)
 		}
@@ -383,7 +386,8 @@ func TestResultsAndUploads(t *testing.T) {
 	}
 	r := run(u.out("one"))
 	words := len(wordPattern.FindAllString(in, -1))
-	for _, want := range []string{"Uploaded ", "Job Runtime: ", "Accumulator Results:", fmt.Sprintf("- records (LongCounter): %d", words), `"job":"wordcount-batch"`} {
+	for _, want := range []string{"Uploaded ", "Job Runtime: ", "Accumulator Results:",
+		fmt.Sprintf("- records (LongCounter): %d", words), `"job":"wordcount-batch"`} {
 		if !strings.Contains(r.stdout+r.stderr, want) {
 			t.Errorf("%q is not in %s", want, r)
 		}
