@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/weft-project/weft/config"
 	"github.com/weft-project/weft/graph/execution"
 	"github.com/weft-project/weft/id"
 	"github.com/weft-project/weft/internal/fs"
@@ -104,18 +105,19 @@ type workers struct {
 }
 
 // startWorkers places slot i of the job on worker i modulo n, so that neighbours are apart.
-func startWorkers(t testing.TB, p *operator.Program, n int, config map[string]string) *workers {
+func startWorkers(t testing.TB, p *operator.Program, n int, settings map[string]string) *workers {
 	t.Helper()
 	w := &workers{t: t, job: id.NewJob(), program: p, states: make(chan *controlpb.TaskState, 1024), tasks: make([][]*controlpb.TaskDeployment, n)}
 	var addresses []string
+	size := int(config.Get(config.FromMap(settings), config.SegmentSize))
 	for range n {
-		m, err := network.NewManager(network.Config{Listen: "127.0.0.1:0", Secret: testSecret, Job: w.job, ExclusivePerChannel: 1,
+		m, err := network.NewManager(network.Config{Listen: "127.0.0.1:0", Secret: testSecret, Job: w.job, BufferSize: size, ExclusivePerChannel: 1,
 			FloatingPerGate: 1, LocalBatches: 1, Log: logTo(t)})
 		if err != nil {
 			t.Fatal(err)
 		}
 		addresses = append(addresses, m.Addr())
-		r := worker.NewRuntime(worker.Config{Job: w.job, Program: p, Manager: m, Files: localFiles(), Log: logTo(t), Config: config,
+		r := worker.NewRuntime(worker.Config{Job: w.job, Program: p, Manager: m, Files: localFiles(), Log: logTo(t), Config: settings,
 			Host: "here", TaskManager: fmt.Sprint("tm", len(addresses)), Report: func(s *controlpb.TaskState) { w.states <- s }})
 		w.runtimes = append(w.runtimes, r)
 		t.Cleanup(func() {

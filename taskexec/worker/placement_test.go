@@ -70,14 +70,19 @@ func placedPrograms(out *collected) map[string]func(env *stream.Env) {
 func TestResultsDoNotDependOnPlacement(t *testing.T) {
 	out := &collected{}
 	for name, build := range placedPrograms(out) {
-		for _, timeout := range []string{"5 ms", "0", "-1"} {
+		for timeout, segment := range map[string]string{"5 ms": "32 kb", "0": "32 kb", "-1": "1 kb", "50 ms": "2 kb", "10 ms": "128 kb"} {
 			if timeout == "0" && name == "many numbers" {
 				continue // a frame for each record takes its time
 			}
 			p := programOf(t, func(env *stream.Env) {
 				env.SetMode(stream.Batch)
 				env.SetParallelism(3)
-				env.Set("execution.buffer-timeout.interval", timeout)
+				if timeout == "-1" {
+					env.Set("execution.buffer-timeout.enabled", "false")
+				} else {
+					env.Set("execution.buffer-timeout.interval", timeout)
+				}
+				env.Set("taskmanager.memory.segment-size", segment)
 				build(env)
 			})
 			result, err := worker.RunLocal(t.Context(), p, localFiles(), logTo(t))
@@ -88,7 +93,7 @@ func TestResultsDoNotDependOnPlacement(t *testing.T) {
 			for _, n := range []int{2, 3} {
 				w := startWorkers(t, p, n, p.Graph.GetConfig())
 				w.run().finished(t, totalTasks(p))
-				sameRecords(t, fmt.Sprintf("%s, timeout %s, %d workers", name, timeout, n), out.take(), want)
+				sameRecords(t, fmt.Sprintf("%s, timeout %s, buffers of %s, %d workers", name, timeout, segment, n), out.take(), want)
 			}
 		}
 	}

@@ -44,6 +44,7 @@ type Runtime struct {
 	running       sync.WaitGroup
 	bufferTimeout time.Duration
 	objectReuse   bool
+	bufferSize    int // of the network's buffers, in bytes
 
 	mu struct {
 		sync.Mutex
@@ -56,7 +57,8 @@ type Runtime struct {
 // NewRuntime starts a runtime without tasks.
 func NewRuntime(cfg Config) *Runtime {
 	c := config.FromMap(cfg.Config)
-	r := &Runtime{cfg: cfg, bufferTimeout: bufferTimeout(c), objectReuse: config.Get(c, config.ObjectReuse)}
+	r := &Runtime{cfg: cfg, bufferTimeout: bufferTimeout(c), objectReuse: config.Get(c, config.ObjectReuse),
+		bufferSize: int(config.Get(c, config.SegmentSize))}
 	r.ctx, r.stop = context.WithCancel(context.Background())
 	r.mu.tasks = map[id.Attempt]*task{}
 	if r.bufferTimeout > 0 {

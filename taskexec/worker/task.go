@@ -239,7 +239,7 @@ func (t *task) newWriter(n *operator.Node, edge uint32) (any, error) {
 	}
 	e := t.r.cfg.Program.Graph.GetEdges()[edge]
 	cfg := operator.WriterConfig{Ctx: t.ctx, Partition: p, Partitioner: e.GetPartitioner(), Subtask: t.attempt.Subtask,
-		FlushNow: t.r.flushFlag(), FlushAlways: t.r.bufferTimeout == 0, BufferSize: bufferSize, ObjectReuse: t.opctx.ObjectReuse, Blocked: &t.blocked}
+		FlushNow: t.r.flushFlag(), FlushAlways: t.r.bufferTimeout == 0, BufferSize: t.r.bufferSize, ObjectReuse: t.opctx.ObjectReuse, Blocked: &t.blocked}
 	if mk := n.KeyHashes[edge]; mk != nil {
 		cfg.KeyHash = mk()
 	}
@@ -255,9 +255,6 @@ func (t *task) newWriter(n *operator.Node, edge uint32) (any, error) {
 	t.writers = append(t.writers, w)
 	return emit, nil
 }
-
-// bufferSize of the network's buffers, in bytes.
-const bufferSize = 32 << 10
 
 // closeNetwork ends gate and partitions; after a failure consumers are told. Partitions of a task that has finished free
 // themselves when their consumers have read them.
