@@ -9,6 +9,7 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 
 	commonpb "github.com/weft-project/weft/internal/hadoop/proto/common"
+	hdfspb "github.com/weft-project/weft/internal/hadoop/proto/hdfs"
 	yarnpb "github.com/weft-project/weft/internal/hadoop/proto/yarn"
 )
 
@@ -68,8 +69,8 @@ func hadoopName(d protoreflect.Descriptor) string {
 		return "RpcErrorCodeProto"
 	case "State":
 		return "SaslState"
-	case "SchedulerResourceTypes":
-		return "SchedulerResourceTypes"
+	case "SchedulerResourceTypes", "FileType", "Flags", "DataTransferEncryptorStatus":
+		return string(d.Name())
 	}
 	return string(d.Name()) + "Proto"
 }
@@ -82,6 +83,8 @@ func TestFieldsAreHadoops(t *testing.T) {
 		yarnpb.File_internal_hadoop_proto_yarn_records_proto,
 		yarnpb.File_internal_hadoop_proto_yarn_service_proto,
 		yarnpb.File_internal_hadoop_proto_yarn_token_proto,
+		hdfspb.File_internal_hadoop_proto_hdfs_hdfs_proto,
+		hdfspb.File_internal_hadoop_proto_hdfs_transfer_proto,
 	}
 	var messages int
 	var message func(m protoreflect.MessageDescriptor)
