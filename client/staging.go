@@ -26,6 +26,8 @@ type staging struct {
 	client *Client
 	store  fs.FileSystem
 	*hdfsstate.Dir
+	// untouched tells that the file system did not even take the application's directory: there is nothing to remove.
+	untouched bool
 }
 
 // openStaging finds the directory for uploads.
@@ -50,7 +52,9 @@ func (c *Client) openStaging() (*staging, error) {
 
 // prepare makes the application's directory, for its owner alone.
 func (s *staging) prepare(ctx context.Context, app string) error {
-	return s.explain(s.Prepare(ctx, app))
+	err := s.Prepare(ctx, app)
+	s.untouched = errors.Is(err, fs.ErrSafeMode) || errors.Is(err, rpc.ErrConnect)
+	return s.explain(err)
 }
 
 // put writes a small file of the application.
@@ -90,7 +94,12 @@ func (s *staging) blob(ctx context.Context, app, local string) (blob, error) {
 }
 
 // discard removes what an application that did not come about has left.
-func (s *staging) discard(app string) error { return s.Discard(context.Background(), app) }
+func (s *staging) discard(app string) error {
+	if s.untouched {
+		return nil
+	}
+	return s.Discard(context.Background(), app)
+}
 
 // explain adds what to do to the errors of the file system that users meet.
 func (s *staging) explain(err error) error {
