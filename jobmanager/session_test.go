@@ -192,11 +192,17 @@ func TestHeartbeatTimeout(t *testing.T) {
 	c.releases("a")
 }
 
-// A TaskManager that was launched and does not register is given back.
+// A TaskManager that was launched and does not register is given back; one is still wanted, so the driver asks for another.
 func TestNeverRegisters(t *testing.T) {
 	c := start(t, 1, map[string]string{"resourcemanager.taskmanager-registration.timeout": "1 ms"})
+	job := c.run(1)
 	c.say().TaskManagerStarted("a", "host-a")
 	c.releases("a")
+	c.requires(1)
+	c.say().TaskManagerLost("a", "released")
+	c.requires(1)
+	up(c.tm("b", 1))
+	c.await(job, planpb.JobStatus_RUNNING)
 }
 
 // A TaskManager that sends but takes nothing is lost when too much waits for it, although it holds the sender.

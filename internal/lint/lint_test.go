@@ -44,6 +44,7 @@ func TestExportedComments(t *testing.T) { report(t, ExportedComments(tree(t))) }
 func TestSizes(t *testing.T)            { report(t, Sizes(tree(t))) }
 func TestForbiddenCalls(t *testing.T)   { report(t, Calls(tree(t))) }
 func TestImportDirections(t *testing.T) { report(t, Imports(tree(t))) }
+func TestOptionsAreRead(t *testing.T)   { report(t, Options(tree(t))) }
 
 func TestTextHygiene(t *testing.T) {
 	findings, err := Text(tree(t))

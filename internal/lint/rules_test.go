@@ -101,3 +101,21 @@ func TestDependencies(t *testing.T) {
 		t.Errorf("found %v, %v", got, err)
 	}
 }
+
+// Setting a key is not reading it, nor is a test that does.
+func TestOptionsRule(t *testing.T) {
+	use := "package a\nimport \"" + Module + "/config\"\nvar x = "
+	tr, err := Load(fstest.MapFS{
+		"config/options.go": {Data: []byte("package config\nvar (\n\tGot = text(\"s\", \"a\", \"\", \"\")\n\tFound = text(\"s\", \"b\", \"\", \"\")\n" +
+			"\tOnlySet = text(\"s\", \"c\", \"\", \"\")\n\tTested = text(\"s\", \"d\", \"\", \"\")\n)\nvar Size = f(1)\n")},
+		"a/a.go":      {Data: []byte(use + "config.Get(c, config.Got)\nvar y, z = config.Lookup(c, config.Found)\nvar k = config.OnlySet.Key\n")},
+		"a/a_test.go": {Data: []byte(use + "config.Get(c, config.Tested)\n")},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := Options(tr)
+	if len(got) != 2 || got[0].What != "option OnlySet is read nowhere" || got[1].What != "option Tested is read nowhere" || got[0].Where != "config/options.go:5" {
+		t.Errorf("found %v", got)
+	}
+}
