@@ -48,7 +48,7 @@ demo: build ## a private Hadoop, a session, a word count; demo-down ends it
 demo-down: ## end what demo started
 	sh scripts/demo.sh down
 
-bench: build ## micro-benchmarks, then the word count on a private Hadoop
+bench: build ## micro-benchmarks, then the measures of docs/benchmarks.md on a private Hadoop
 	sh scripts/bench.sh
 
 lint: ## go vet, staticcheck, the house rules
