@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -304,6 +305,53 @@ func TestShippedFile(t *testing.T) {
 	for key, value := range c.Map() {
 		if d, _ := find(key); d == nil || d.Default != value {
 			t.Errorf("%s: %s is not a default", key, value)
+		}
+	}
+}
+
+// The committed page is what the declarations say.
+func TestReferenceIsUpToDate(t *testing.T) {
+	page, err := os.ReadFile(filepath.Join("..", "docs", "configuration.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if string(page) != Reference() {
+		t.Error("docs/configuration.md is not made of the declarations; run go generate ./config/...")
+	}
+	for _, d := range table {
+		if strings.Count(string(page), "| `"+d.Key+"` |") != 1 {
+			t.Errorf("%s does not have one line in docs/configuration.md", d.Key)
+		}
+	}
+}
+
+// Every key that stands in the comments of the shipped file is declared, and its value fits.
+func TestShippedComments(t *testing.T) {
+	data, err := os.ReadFile(filepath.Join("..", "conf", FileName))
+	if err != nil {
+		t.Fatal(err)
+	}
+	// Examples are comments of the form "# key: value", perhaps nested; sentences have no such colon.
+	example := regexp.MustCompile(`(?m)^# ?( *(?:# )?[a-z][\w.-]*:(?: .*)?)$`)
+	text := example.ReplaceAllString(string(data), "$1")
+	dir := t.TempDir()
+	write(t, filepath.Join(dir, FileName), text)
+	c, err := Load(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Check(); err != nil {
+		t.Error(err)
+	}
+	if n := len(c.Keys()); n < 20 {
+		t.Errorf("%d keys only: the examples are not found", n)
+	}
+	for _, key := range c.Keys() {
+		if d, _ := find(key); d == nil && !inFamily(key) {
+			t.Errorf("%s is not declared", key)
+		}
+		if e, _ := c.lookup(key); e.spelled != "" {
+			t.Errorf("%s is an old name", e.spelled)
 		}
 	}
 }

@@ -9,5 +9,7 @@
 // keys are kept and passed on, since jobs and file systems have keys of their own; a key that is nearly a known one is
 // reported as a warning.
 //
+// docs/configuration.md is made of the declarations (reference.go) by go generate.
+//
 // The only I/O is in load.go, which finds and reads the configuration directory.
 package config

@@ -117,14 +117,7 @@ func find(key string) (d *Definition, a *Alias) {
 	return nil, nil
 }
 
-// families are prefixes of keys that are made of names which users choose.
-var families = []string{
-	"flink.hadoop.", "flink.yarn.", "containerized.master.env.", "containerized.taskmanager.env.", "yarn.application-master.env.",
-	"yarn.taskmanager.env.", "metrics.reporter.", "external-resource.", "security.kerberos.token.provider.",
-	"security.delegation.token.provider.", "traces.reporter.", "job.",
-}
-
 // inFamily tells whether key belongs to a family of free names.
 func inFamily(key string) bool {
-	return slices.ContainsFunc(families, func(p string) bool { return strings.HasPrefix(key, p) })
+	return slices.ContainsFunc(families, func(f family) bool { return strings.HasPrefix(key, f.prefix) })
 }

@@ -54,7 +54,7 @@ var (
 	PlanTimeout = duration(sectionREST, "client.plan.timeout", "2 min",
 		"How long the job's main may take until it calls Execute when the client runs it to learn the job's plan.")
 	PageRefresh = duration(sectionREST, "web.refresh-interval", "3 s",
-		"How often the page of a running job asks for news, in whole seconds; 0 for never.")
+		"How often the overview and the pages of running jobs ask for news, in whole seconds; 0 for never.")
 )
 
 const sectionControl = "JobManager and TaskManagers"
