@@ -252,7 +252,7 @@ func (a *application) end(runErr error) error {
 
 // server makes the REST server with its pages.
 func (a *application) server(backend rest.Backend) (*rest.Server, error) {
-	pages, err := web.New(web.Options{Backend: backend, Log: a.Log, Refresh: config.Get(a.config, config.PageRefresh)})
+	pages, err := web.New(web.Options{Backend: backend, LogDir: a.LogDir, Log: a.Log, Refresh: config.Get(a.config, config.PageRefresh)})
 	if err != nil {
 		return nil, err
 	}

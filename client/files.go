@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/weft-project/weft/config"
+	"github.com/weft-project/weft/rest"
 	"github.com/weft-project/weft/yarnrpc"
 )
 
@@ -140,7 +141,10 @@ const (
 func (c *Client) writeProperties(p properties) error {
 	var dynamic []string
 	for _, k := range slices.Sorted(maps.Keys(p.dynamic)) {
-		dynamic = append(dynamic, k+"="+p.dynamic[k])
+		// What is secret stays with the session; later commands that need it say it again.
+		if !rest.IsSecretKey(k) {
+			dynamic = append(dynamic, k+"="+p.dynamic[k])
+		}
 	}
 	var b strings.Builder
 	b.WriteString("#Generated YARN properties file\n#" + time.Now().Format(time.UnixDate) + "\n")
