@@ -158,11 +158,25 @@ func (c *Client) running(ctx context.Context, app yarnrpc.ApplicationID) (yarnrp
 	case err != nil:
 		return report, explainRM(err)
 	case report.State.Ended():
+		c.discardDead(ctx, app)
 		return report, c.gone(app, explainEnded(report))
 	case report.State != yarnrpc.StateRunning:
 		return report, unreachable("the session %s is not running yet, it is %s", app, report.State)
 	}
 	return report, nil
+}
+
+// discardDead removes what an application that has ended could not remove itself, as far as that goes quickly.
+func (c *Client) discardDead(ctx context.Context, app yarnrpc.ApplicationID) {
+	ctx, cancel := context.WithTimeout(ctx, sweepGrace)
+	defer cancel()
+	st, err := c.openStaging()
+	if err == nil {
+		err = st.Discard(ctx, app.String())
+	}
+	if err != nil {
+		c.Log.Debug("remove the files of a dead application", "application", app.String(), "error", err)
+	}
 }
 
 // gone tells that a session has ended, and forgets it.
