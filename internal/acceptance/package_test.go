@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -198,4 +199,35 @@ func TestLocalRun(t *testing.T) {
 	if printed := u.in(dir, hadoop, u.example("wordcount")); !strings.Contains(printed, "{be 3}") && !strings.Contains(printed, "be 3") {
 		t.Errorf("the built-in text: %q", printed)
 	}
+}
+
+// What runs needs nothing of the client's machine: with the distribution and the home directory renamed the job goes on.
+func TestClientRenamed(t *testing.T) {
+	u := newUser(t).moved()
+	app := u.session("-tm", "1024", "-s", "1")
+	j := u.slow(app)
+	j.spread()
+	away := filepath.Join(t.TempDir(), "away")
+	for i, dir := range []string{u.dist, u.home} {
+		if err := os.Rename(dir, away+strconv.Itoa(i)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, p := range u.c.Processes(app) {
+		exe, err := filepath.EvalSymlinks(p.Exe)
+		if err != nil || !strings.HasPrefix(exe, u.c.Dir()) && !strings.HasSuffix(exe, "sh") {
+			t.Errorf("%v runs %s: %v", p.Args, p.Exe, err)
+		}
+	}
+	if r := j.right(); strings.Contains(r.stderr, "RESTARTING") {
+		t.Errorf("the job was disturbed: %s", r)
+	}
+	u.dist, u.home = away+"0", away+"1"
+	for i, kv := range u.env {
+		if strings.HasPrefix(kv, "HOME=") {
+			u.env[i] = "HOME=" + u.home
+		}
+	}
+	u.ok("weft", "run", u.example("wordcount"), "-input", u.out("input"), "-output", u.out("again"))
+	u.same("after the move", u.lines(u.out("again")), count(j.in))
 }
