@@ -113,6 +113,9 @@ func (p *printer) ended(e event, key string) {
 		return
 	}
 	p.total.pkg(e)
+	if e.Action == "fail" {
+		p.unended(e.Package)
+	}
 	for _, l := range text {
 		// The closing line, "ok PACKAGE 1.2s", and of a failed package everything, a panic perhaps.
 		if e.Action == "fail" || strings.HasPrefix(l, "ok ") {
@@ -122,14 +125,20 @@ func (p *printer) ended(e event, key string) {
 }
 
 // rest prints what tests that did not end have written.
-func (p *printer) rest() {
+func (p *printer) rest() { p.unended("") }
+
+// unended prints what the tests of a package (of all, with "") have written that did not end: the process ended before them.
+func (p *printer) unended(pkg string) {
 	keys := make([]string, 0, len(p.output))
 	for k := range p.output {
-		keys = append(keys, k)
+		if name, _, _ := strings.Cut(k, "\x00"); pkg == "" || name == pkg {
+			keys = append(keys, k)
+		}
 	}
 	sort.Strings(keys)
 	for _, k := range keys {
 		fmt.Fprint(p.out, strings.Join(p.output[k], ""))
+		delete(p.output, k)
 	}
 }
 

@@ -25,13 +25,15 @@ func TestPrinter(t *testing.T) {
 		`{"Action":"build-output","ImportPath":"c","Output":"c.go:1: bad\n"}`,
 		`{"Action":"fail","Package":"c","FailedBuild":"c"}`,
 		`{"Action":"skip","Package":"d"}`,
+		`{"Action":"output","Package":"e","Test":"TestE","Output":"signal: killed\n"}`,
+		`{"Action":"fail","Package":"e"}`,
 		`not json`,
 	} {
 		p.line([]byte(l))
 	}
 	total.print(&out, 61*time.Second)
-	want := "ok  \ta\t1.0s\nloud\nFAIL\tb\t1.0s\nc.go:1: bad\nnot json\n" +
-		"FAILED b TestB\nFAILED b\nFAILED c\nFAIL: 3 packages, 1 tests passed, 1 failed, 0 skipped in 1m1s\n"
+	want := "ok  \ta\t1.0s\nloud\nFAIL\tb\t1.0s\nc.go:1: bad\nsignal: killed\nnot json\n" +
+		"FAILED b TestB\nFAILED b\nFAILED c\nFAILED e\nFAIL: 4 packages, 1 tests passed, 1 failed, 0 skipped in 1m1s\n"
 	if out.String() != want {
 		t.Errorf("printed\n%s\nexpected\n%s", out.String(), want)
 	}
