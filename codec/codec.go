@@ -12,7 +12,8 @@ var ErrCorrupt = errors.New("corrupt record")
 
 // Codec encodes, decodes and clones values of T. It is immutable and safe for concurrent use.
 type Codec[T any] struct {
-	prog *program
+	prog  *program
+	slots int // of an arena
 }
 
 // Coder may be implemented by *T to replace the compiled encoding of T.
@@ -27,11 +28,12 @@ type Coder interface {
 // "main.Event.Callback: func() cannot be encoded".
 func Of[T any]() (*Codec[T], error) {
 	t := reflect.TypeFor[T]()
-	p, err := newCompiler().compile(t, t.String())
+	c := newCompiler()
+	p, err := c.compile(t, t.String())
 	if err != nil {
 		return nil, err
 	}
-	return &Codec[T]{prog: p}, nil
+	return &Codec[T]{prog: p, slots: c.slots}, nil
 }
 
 // Type is T as Go prints it.
@@ -55,14 +57,23 @@ func (c *Codec[T]) Encoder() func(dst []byte, v *T) []byte {
 	return func(dst []byte, v *T) []byte { return enc(dst, unsafe.Pointer(v)) }
 }
 
-// Decoder returns the function that decodes the value at src[pos:] into v and gives the position after it. Strings in v
-// are cut from src. v is overwritten as a whole; what it referred to before is not reused.
+// Decoder returns a function that decodes the value at src[pos:] into v and gives the position after it. Strings in v
+// are cut from src, elements of slices from memory that the function allocates in chunks (see the package's text on
+// ownership). v is overwritten as a whole; what it referred to before is not reused. Decode the values of a batch from one
+// src in turn, beginning at position 0. The function is for one goroutine; make another for another.
 func (c *Codec[T]) Decoder() func(src string, pos int, v *T) (int, error) {
 	if f, ok := any(decodeString).(func(string, int, *T) (int, error)); ok {
 		return f
 	}
 	dec := c.prog.dec
-	return func(src string, pos int, v *T) (int, error) { return dec(src, pos, unsafe.Pointer(v)) }
+	if c.slots == 0 {
+		return func(src string, pos int, v *T) (int, error) { return dec(src, pos, unsafe.Pointer(v), nil) }
+	}
+	a := newArena(c.slots)
+	return func(src string, pos int, v *T) (int, error) {
+		a.restart(pos)
+		return dec(src, pos, unsafe.Pointer(v), a)
+	}
 }
 
 // Cloner returns the function that makes *v independent of whatever it shares with others, in place, or nil where a

@@ -16,21 +16,25 @@ type program struct {
 	flat bool
 	// dense: flat, and the memory has no padding and no varying word size, so that its bytes are its encoding.
 	dense bool
+	text  bool // a string
+	// least is how many bytes an encoding takes at least; 0 means that it takes none.
+	least int
 	enc   func(dst []byte, p unsafe.Pointer) []byte
-	dec   func(src string, pos int, p unsafe.Pointer) (int, error)
+	dec   func(src string, pos int, p unsafe.Pointer, a *arena) (int, error)
 	// clone and keep are nil where there is nothing to do.
 	clone func(p unsafe.Pointer)
 	keep  func(p unsafe.Pointer)
 }
 
-// maxElements bounds a decoded count before its elements have been seen: a count can not exceed the bytes left, except for
-// elements of no bytes.
+// maxElements bounds a decoded count, also of elements of no bytes.
 const maxElements = 1 << 26
 
 type compiler struct {
 	// done holds finished programs and, as placeholders, those under way, so that a type may refer to itself through a
 	// pointer, slice or map.
 	done map[reflect.Type]*program
+	// slots is how many types of slices there are; each has a row of chunks in an arena.
+	slots int
 }
 
 func newCompiler() *compiler { return &compiler{done: map[reflect.Type]*program{}} }
@@ -120,6 +124,7 @@ func (c *compiler) structProgram(p *program, t reflect.Type, path string) error 
 			return err
 		}
 		p.flat = p.flat && fp.flat
+		p.least += fp.least
 		if n := len(steps); n > 0 && fp.dense && steps[n-1].p.dense && steps[n-1].off+steps[n-1].p.size == f.Offset {
 			joined := &program{size: steps[n-1].p.size + fp.size}
 			fixedProgram(joined, joined.size)
@@ -138,10 +143,10 @@ func (c *compiler) structProgram(p *program, t reflect.Type, path string) error 
 		}
 		return dst
 	}
-	p.dec = func(src string, pos int, ptr unsafe.Pointer) (int, error) {
+	p.dec = func(src string, pos int, ptr unsafe.Pointer, a *arena) (int, error) {
 		var err error
 		for i := range steps {
-			if pos, err = steps[i].p.dec(src, pos, unsafe.Add(ptr, steps[i].off)); err != nil {
+			if pos, err = steps[i].p.dec(src, pos, unsafe.Add(ptr, steps[i].off), a); err != nil {
 				return pos, err
 			}
 		}
@@ -149,7 +154,7 @@ func (c *compiler) structProgram(p *program, t reflect.Type, path string) error 
 	}
 	var clones, keeps []step
 	for _, s := range steps {
-		// A placeholder of a recursive type is reached through a pointer, slice or map only, whose own programs are complete.
+		// A placeholder of a recursive type is a pointer, slice or map, which sets these before it compiles what it refers to.
 		if s.p.clone != nil {
 			clones = append(clones, s)
 		}

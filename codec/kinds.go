@@ -13,7 +13,7 @@ import (
 
 // fixedProgram: size bytes of memory are the encoding. Every platform Go jobs run on here is little-endian.
 func fixedProgram(p *program, size uintptr) {
-	p.flat, p.dense, p.size = true, true, size
+	p.flat, p.dense, p.size, p.least = true, true, size, int(size)
 	switch size {
 	case 8:
 		p.enc = func(dst []byte, ptr unsafe.Pointer) []byte {
@@ -24,7 +24,7 @@ func fixedProgram(p *program, size uintptr) {
 			return append(dst, unsafe.Slice((*byte)(ptr), size)...)
 		}
 	}
-	p.dec = func(src string, pos int, ptr unsafe.Pointer) (int, error) {
+	p.dec = func(src string, pos int, ptr unsafe.Pointer, _ *arena) (int, error) {
 		end := pos + int(size)
 		if end > len(src) {
 			return pos, corrupt(pos, "value cut short")
@@ -38,7 +38,7 @@ func fixedProgram(p *program, size uintptr) {
 func boolProgram(p *program) {
 	fixedProgram(p, 1)
 	p.dense = false
-	p.dec = func(src string, pos int, ptr unsafe.Pointer) (int, error) {
+	p.dec = func(src string, pos int, ptr unsafe.Pointer, _ *arena) (int, error) {
 		if pos >= len(src) || src[pos] > 1 {
 			return pos, corrupt(pos, "boolean is neither 0 nor 1")
 		}
@@ -102,27 +102,29 @@ func uvarint(src string, pos int) (uint64, int, error) {
 	return 0, pos, corrupt(pos, "length does not fit 64 bits")
 }
 
-// count reads a number of elements of at least elem bytes each.
-func count(src string, pos int, elem int) (int, int, error) {
+// count reads a number of elements.
+func count(src string, pos int) (int, int, error) {
 	n, pos, err := uvarint(src, pos)
 	if err != nil {
 		return 0, pos, err
 	}
-	if n > maxElements || (elem > 0 && n > uint64(len(src)-pos)/uint64(elem)) {
-		return 0, pos, corrupt(pos, fmt.Sprintf("count %d is more than the bytes left can hold", n))
+	if n > maxElements {
+		return 0, pos, corrupt(pos, fmt.Sprintf("count %d is more than %d", n, maxElements))
 	}
 	return int(n), pos, nil
 }
 
 func stringProgram(p *program) {
+	p.text, p.least = true, 1
 	p.enc = func(dst []byte, ptr unsafe.Pointer) []byte { return encodeString(dst, (*string)(ptr)) }
-	p.dec = func(src string, pos int, ptr unsafe.Pointer) (int, error) {
+	p.dec = func(src string, pos int, ptr unsafe.Pointer, _ *arena) (int, error) {
 		return decodeString(src, pos, (*string)(ptr))
 	}
 	p.keep = func(ptr unsafe.Pointer) { s := (*string)(ptr); *s = strings.Clone(*s) }
 }
 
 func timeProgram(p *program) {
+	p.least = 16 // the length, and the 15 bytes of time.Time's shorter format
 	p.enc = func(dst []byte, ptr unsafe.Pointer) []byte {
 		b, err := (*time.Time)(ptr).MarshalBinary()
 		if err != nil {
@@ -132,7 +134,7 @@ func timeProgram(p *program) {
 		dst = append(dst, byte(len(b)))
 		return append(dst, b...)
 	}
-	p.dec = func(src string, pos int, ptr unsafe.Pointer) (int, error) {
+	p.dec = func(src string, pos int, ptr unsafe.Pointer, _ *arena) (int, error) {
 		var s string
 		next, err := decodeString(src, pos, &s)
 		if err != nil {
@@ -146,13 +148,14 @@ func timeProgram(p *program) {
 }
 
 func coderProgram(p *program, t reflect.Type) {
+	p.least = 1
 	view := func(ptr unsafe.Pointer) Coder { return reflect.NewAt(t, ptr).Interface().(Coder) }
 	p.enc = func(dst []byte, ptr unsafe.Pointer) []byte {
 		body := view(ptr).AppendWeft(nil)
 		dst = binary.AppendUvarint(dst, uint64(len(body)))
 		return append(dst, body...)
 	}
-	p.dec = func(src string, pos int, ptr unsafe.Pointer) (int, error) {
+	p.dec = func(src string, pos int, ptr unsafe.Pointer, _ *arena) (int, error) {
 		var s string
 		next, err := decodeString(src, pos, &s)
 		if err != nil {
@@ -172,11 +175,12 @@ func roundTrip(p *program) func(ptr unsafe.Pointer) {
 	return func(ptr unsafe.Pointer) {
 		b := p.enc(nil, ptr)
 		// What Encode made Decode reads; a Coder that breaks this fails at its first exchange with a clear error.
-		_, _ = p.dec(string(b), 0, ptr)
+		_, _ = p.dec(string(b), 0, ptr, new(arena))
 	}
 }
 
 func protoProgram(p *program, t reflect.Type) {
+	p.least = 1
 	get := func(ptr unsafe.Pointer) proto.Message {
 		return reflect.NewAt(t, ptr).Elem().Interface().(proto.Message)
 	}
@@ -192,7 +196,7 @@ func protoProgram(p *program, t reflect.Type) {
 		dst = binary.AppendUvarint(dst, uint64(len(b))+1)
 		return append(dst, b...)
 	}
-	p.dec = func(src string, pos int, ptr unsafe.Pointer) (int, error) {
+	p.dec = func(src string, pos int, ptr unsafe.Pointer, _ *arena) (int, error) {
 		n, pos, err := uvarint(src, pos)
 		if err != nil {
 			return pos, err
@@ -230,7 +234,7 @@ func (c *compiler) arrayProgram(p *program, t reflect.Type, path string) error {
 		fixedProgram(p, size*uintptr(n))
 		return nil
 	}
-	p.flat = e.flat
+	p.flat, p.least = e.flat, n*e.least
 	each := func(do func(unsafe.Pointer)) func(unsafe.Pointer) {
 		if do == nil {
 			return nil
@@ -247,10 +251,10 @@ func (c *compiler) arrayProgram(p *program, t reflect.Type, path string) error {
 		}
 		return dst
 	}
-	p.dec = func(src string, pos int, ptr unsafe.Pointer) (int, error) {
+	p.dec = func(src string, pos int, ptr unsafe.Pointer, a *arena) (int, error) {
 		var err error
 		for i := range n {
-			if pos, err = e.dec(src, pos, unsafe.Add(ptr, uintptr(i)*size)); err != nil {
+			if pos, err = e.dec(src, pos, unsafe.Add(ptr, uintptr(i)*size), a); err != nil {
 				return pos, err
 			}
 		}
@@ -260,93 +264,10 @@ func (c *compiler) arrayProgram(p *program, t reflect.Type, path string) error {
 	return nil
 }
 
-// sliceHeader is the memory of a slice.
-type sliceHeader struct {
-	data     unsafe.Pointer
-	len, cap int
-}
-
-func (c *compiler) sliceProgram(p *program, t reflect.Type, path string) error {
-	e, err := c.compile(t.Elem(), path+"[]")
-	if err != nil {
-		return err
-	}
-	size := t.Elem().Size()
-	minBytes := 0
-	if size > 0 {
-		minBytes = 1 // every element with memory takes at least a byte
-	}
-	// Count + 1, so that nil and empty stay different.
-	p.enc = func(dst []byte, ptr unsafe.Pointer) []byte {
-		h := (*sliceHeader)(ptr)
-		if h.data == nil {
-			return append(dst, 0)
-		}
-		dst = binary.AppendUvarint(dst, uint64(h.len)+1)
-		if e.dense {
-			return append(dst, unsafe.Slice((*byte)(h.data), h.len*int(size))...)
-		}
-		for i := range h.len {
-			dst = e.enc(dst, unsafe.Add(h.data, uintptr(i)*size))
-		}
-		return dst
-	}
-	p.dec = func(src string, pos int, ptr unsafe.Pointer) (int, error) {
-		if pos < len(src) && src[pos] == 0 {
-			*(*sliceHeader)(ptr) = sliceHeader{}
-			return pos + 1, nil
-		}
-		least := minBytes
-		if e.dense {
-			least = int(size)
-		}
-		n, pos, err := count(src, pos, 0)
-		if err != nil {
-			return pos, err
-		}
-		if n == 0 {
-			return pos, corrupt(pos, "count is not in its shortest form")
-		}
-		n--
-		if least > 0 && n > (len(src)-pos)/least {
-			return pos, corrupt(pos, "slice cut short")
-		}
-		s := reflect.MakeSlice(t, n, n)
-		data := s.UnsafePointer()
-		if e.dense {
-			pos += copy(unsafe.Slice((*byte)(data), n*int(size)), src[pos:])
-		} else {
-			for i := range n {
-				if pos, err = e.dec(src, pos, unsafe.Add(data, uintptr(i)*size)); err != nil {
-					return pos, err
-				}
-			}
-		}
-		reflect.NewAt(t, ptr).Elem().Set(s)
-		return pos, nil
-	}
-	copyWith := func(do func(unsafe.Pointer)) func(unsafe.Pointer) {
-		return func(ptr unsafe.Pointer) {
-			v := reflect.NewAt(t, ptr).Elem()
-			if v.IsNil() {
-				return
-			}
-			s := reflect.MakeSlice(t, v.Len(), v.Len())
-			reflect.Copy(s, v)
-			if do != nil {
-				for i := range v.Len() {
-					do(unsafe.Add(s.UnsafePointer(), uintptr(i)*size))
-				}
-			}
-			v.Set(s)
-		}
-	}
-	p.clone = func(ptr unsafe.Pointer) { copyWith(e.clone)(ptr) }
-	p.keep = func(ptr unsafe.Pointer) { copyWith(e.keep)(ptr) }
-	return nil
-}
-
 func (c *compiler) mapProgram(p *program, t reflect.Type, path string) error {
+	p.least = 1
+	p.clone = roundTrip(p) // before a struct within asks for it
+	p.keep = p.clone
 	k, err := c.compile(t.Key(), path+"(key)")
 	if err != nil {
 		return err
@@ -372,8 +293,8 @@ func (c *compiler) mapProgram(p *program, t reflect.Type, path string) error {
 		}
 		return dst
 	}
-	p.dec = func(src string, pos int, ptr unsafe.Pointer) (int, error) {
-		n, pos, err := count(src, pos, 0)
+	p.dec = func(src string, pos int, ptr unsafe.Pointer, a *arena) (int, error) {
+		n, pos, err := count(src, pos)
 		if err != nil {
 			return pos, err
 		}
@@ -388,10 +309,10 @@ func (c *compiler) mapProgram(p *program, t reflect.Type, path string) error {
 				return pos, corrupt(pos, "map cut short")
 			}
 			kv, ev := reflect.New(t.Key()), reflect.New(t.Elem())
-			if pos, err = k.dec(src, pos, kv.UnsafePointer()); err != nil {
+			if pos, err = k.dec(src, pos, kv.UnsafePointer(), a); err != nil {
 				return pos, err
 			}
-			if pos, err = e.dec(src, pos, ev.UnsafePointer()); err != nil {
+			if pos, err = e.dec(src, pos, ev.UnsafePointer(), a); err != nil {
 				return pos, err
 			}
 			out.SetMapIndex(kv.Elem(), ev.Elem())
@@ -399,39 +320,13 @@ func (c *compiler) mapProgram(p *program, t reflect.Type, path string) error {
 		m.Set(out)
 		return pos, nil
 	}
-	p.clone = roundTrip(p)
-	p.keep = p.clone
 	return nil
 }
 
-func (c *compiler) pointerProgram(p *program, t reflect.Type, path string) error {
-	e, err := c.compile(t.Elem(), path)
-	if err != nil {
-		return err
-	}
-	p.enc = func(dst []byte, ptr unsafe.Pointer) []byte {
-		target := *(*unsafe.Pointer)(ptr)
-		if target == nil {
-			return append(dst, 0)
-		}
-		return e.enc(append(dst, 1), target)
-	}
-	p.dec = func(src string, pos int, ptr unsafe.Pointer) (int, error) {
-		if pos >= len(src) || src[pos] > 1 {
-			return pos, corrupt(pos, "pointer is neither nil nor set")
-		}
-		if src[pos] == 0 {
-			*(*unsafe.Pointer)(ptr) = nil
-			return pos + 1, nil
-		}
-		n := reflect.New(t.Elem())
-		pos, err := e.dec(src, pos+1, n.UnsafePointer())
-		if err != nil {
-			return pos, err
-		}
-		reflect.NewAt(t, ptr).Elem().Set(n)
-		return pos, nil
-	}
+func (c *compiler) pointerProgram(p *program, t reflect.Type, path string) (err error) {
+	var e *program
+	p.least = 1
+	// Before a struct within asks for it.
 	deep := func(then func(*program) func(unsafe.Pointer)) func(unsafe.Pointer) {
 		return func(ptr unsafe.Pointer) {
 			v := reflect.NewAt(t, ptr).Elem()
@@ -448,5 +343,31 @@ func (c *compiler) pointerProgram(p *program, t reflect.Type, path string) error
 	}
 	p.clone = deep(func(e *program) func(unsafe.Pointer) { return e.clone })
 	p.keep = deep(func(e *program) func(unsafe.Pointer) { return e.keep })
+	if e, err = c.compile(t.Elem(), path); err != nil {
+		return err
+	}
+	p.enc = func(dst []byte, ptr unsafe.Pointer) []byte {
+		target := *(*unsafe.Pointer)(ptr)
+		if target == nil {
+			return append(dst, 0)
+		}
+		return e.enc(append(dst, 1), target)
+	}
+	p.dec = func(src string, pos int, ptr unsafe.Pointer, a *arena) (int, error) {
+		if pos >= len(src) || src[pos] > 1 {
+			return pos, corrupt(pos, "pointer is neither nil nor set")
+		}
+		if src[pos] == 0 {
+			*(*unsafe.Pointer)(ptr) = nil
+			return pos + 1, nil
+		}
+		n := reflect.New(t.Elem())
+		pos, err := e.dec(src, pos+1, n.UnsafePointer(), a)
+		if err != nil {
+			return pos, err
+		}
+		reflect.NewAt(t, ptr).Elem().Set(n)
+		return pos, nil
+	}
 	return nil
 }

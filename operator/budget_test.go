@@ -2,7 +2,6 @@ package operator
 
 import (
 	"fmt"
-	"strings"
 	"testing"
 
 	"github.com/weft-project/weft/codec"
@@ -133,53 +132,56 @@ func TestStringKeysAreCopiedIntoSlabs(t *testing.T) {
 	}
 }
 
-// TestTwoAllocationsForABufferOfStrings is the budget of decoding: one arena for a buffer, whatever is in it.
-func TestTwoAllocationsForABufferOfStrings(t *testing.T) {
-	type named struct {
-		Name  string
-		N     int64
-		Place string
+// TestTwoAllocationsForABufferOfStringsAndSlices is the budget of decoding: one arena for a buffer's strings, one for the elements of
+// its slices, whatever is in it.
+func TestTwoAllocationsForABufferOfStringsAndSlices(t *testing.T) {
+	for name, tt := range map[string]struct{ got, limit float64 }{
+		"fixed-size records":          {budgetOf(t, fixedOf), 0},
+		"strings":                     {budgetOf(t, wordOf), 2},
+		"structs with strings":        {budgetOf(t, placeOf), 2},
+		"slices of strings":           {budgetOf(t, listOf), 2},
+		"slices of numbers":           {budgetOf(t, numbersOf), 2},
+		"slices of slices":            {budgetOf(t, nestedOf), 2},
+		"structs with several slices": {budgetOf(t, basketOf), 2},
+	} {
+		if tt.got > tt.limit {
+			t.Errorf("%v allocations for a buffer of %s, expected at most %v", tt.got, name, tt.limit)
+		}
 	}
-	words := budgetOf(t, func(i int) string { return strings.Repeat("x", i%40) })
-	structs := budgetOf(t, func(i int) named { return named{strings.Repeat("n", i%20), int64(i), "Zürich"} })
-	numbers := budgetOf(t, func(i int) fixed { return fixed{ID: int64(i)} })
-	lists := budgetOf(t, func(i int) []string { return []string{"a", strings.Repeat("b", i%9)} })
-	t.Logf("allocations for a buffer: %v of strings, %v of structs, %v of numbers, %v of slices", words, structs, numbers, lists)
-	if words > 2 || structs > 2 {
-		t.Errorf("%v allocations for a buffer of strings, %v of structs with strings, expected at most 2", words, structs)
+}
+
+// bufferOf is a network buffer of 32 KiB, full but for a record.
+func bufferOf[T any](tb testing.TB, value func(i int) T) network.Item {
+	tb.Helper()
+	c, err := codec.Of[T]()
+	if err != nil {
+		tb.Fatal(err)
 	}
-	if numbers != 0 {
-		t.Errorf("%v allocations for a buffer of fixed-size records, expected none", numbers)
+	encode := c.Encoder()
+	var item network.Item
+	for ; len(item.Data) < 32<<10-512; item.Records++ {
+		v := value(item.Records)
+		item.Data = encode(item.Data, &v)
 	}
+	return item
 }
 
 // budgetOf is how many allocations a reader makes for a 32 KiB buffer.
 func budgetOf[T any](t *testing.T, value func(i int) T) float64 {
 	t.Helper()
-	c, err := codec.Of[T]()
-	if err != nil {
-		t.Fatal(err)
-	}
-	encode := c.Encoder()
-	var buf []byte
-	n := 0
-	for ; len(buf) < 32<<10-512; n++ {
-		v := value(n)
-		buf = encode(buf, &v)
-	}
+	item := bufferOf(t, value)
 	seen := 0
 	r, err := typeFor[T](t).NewReader(Emit[T](func(*T) { seen++ }))
 	if err != nil {
 		t.Fatal(err)
 	}
-	item := network.Item{Data: buf, Records: n}
 	allocations := testing.AllocsPerRun(200, func() {
-		if got, err := r.Process(item); got != n || err != nil {
-			t.Fatalf("%d records of %d: %v", got, n, err)
+		if got, err := r.Process(item); got != item.Records || err != nil {
+			t.Fatalf("%d records of %d: %v", got, item.Records, err)
 		}
 	})
-	if seen != 201*n {
-		t.Fatalf("%d records came, expected %d", seen, 201*n)
+	if seen != 201*item.Records {
+		t.Fatalf("%d records came, expected %d", seen, 201*item.Records)
 	}
 	return allocations
 }

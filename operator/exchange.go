@@ -355,7 +355,8 @@ func (r *reader[T]) Process(item network.Item) (int, error) {
 		}
 		return len(b.vals), nil
 	}
-	// One arena for the whole buffer: strings are cut from it. Flat types copy what they need, so the buffer serves.
+	// One arena for the whole buffer: strings are cut from it, and elements of slices from one that the decoder has. Flat
+	// types copy what they need, so the buffer serves.
 	var src string
 	if r.shared {
 		src = string(item.Data)
