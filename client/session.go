@@ -207,6 +207,11 @@ func (c *Client) clusterBinary() (string, error) {
 func (d *deployment) upload(ctx context.Context, binary string, ship []string) (*spec.Manifest, error) {
 	c := d.client
 	app := d.app.String()
+	// First: nothing that has been started here may outlive an error.
+	shipped, err := shipFiles(append(config.Get(c.Config, config.ShipFiles), ship...))
+	if err != nil {
+		return nil, err
+	}
 	if err := d.staging.prepare(ctx, app); err != nil {
 		return nil, err
 	}
@@ -227,10 +232,6 @@ func (d *deployment) upload(ctx context.Context, binary string, ship []string) (
 			results <- result{name, f}
 			return err
 		})
-	}
-	shipped, err := shipFiles(append(config.Get(c.Config, config.ShipFiles), ship...))
-	if err != nil {
-		return nil, err
 	}
 	shipped[spec.Binary] = binary
 	g.Go(func() error {
@@ -405,6 +406,8 @@ func explainSubmit(err error, queue string) error {
 		return err
 	case strings.Contains(text, "unknown queue"), strings.Contains(text, "queue") && strings.Contains(text, "not found"):
 		return usage("queue %q does not exist or takes no applications: %s", queue, text)
+	case errors.Is(err, yarnrpc.ErrInvalidResource):
+		return usage("YARN refuses the JobManager's container: %w", err)
 	case errors.As(err, &refused):
 		return &Failure{ExitFailed, errors.New(text)}
 	}

@@ -15,7 +15,7 @@ import (
 )
 
 func main() {
-	mode := flag.String("mode", "count", "what to do: count, slow, panic, error, index, exit-plan, panic-plan, hang-plan, differ, captured, twice, eat, exit-task, none")
+	mode := flag.String("mode", "count", "what to do: count, slow, panic, error, index, exit-plan, panic-plan, hang-plan, differ, captured, twice, eat, exit-task, shipped, none")
 	input := flag.String("input", "", "text to count the words of")
 	output := flag.String("output", "", "where the counts go")
 	pause := flag.Duration("pause", time.Millisecond, "slow: pause for each line")
@@ -83,6 +83,9 @@ func build(env *stream.Env, name, mode, input, output string, pause time.Duratio
 	lines := stream.ReadText(env, "read", input)
 	words := stream.FlatMap(lines, name, func(line string, emit func(word)) {
 		misbehave(mode, line, pause)
+		if mode == "shipped" {
+			line = shipped(line)
+		}
 		for _, w := range strings.FieldsFunc(line, func(r rune) bool { return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') }) {
 			emit(word{strings.ToLower(w), 1})
 		}
@@ -95,6 +98,15 @@ func build(env *stream.Env, name, mode, input, output string, pause time.Duratio
 	stream.AppendText(counts, "write", output, func(line []byte, w *word) []byte {
 		return strconv.AppendInt(append(append(line, w.Text...), ' '), w.N, 10)
 	})
+}
+
+// shipped reads a file of the worker's working directory.
+func shipped(name string) string {
+	b, err := os.ReadFile(name)
+	if err != nil {
+		panic(err)
+	}
+	return string(b)
 }
 
 // hoard keeps what "eat" takes.
