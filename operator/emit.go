@@ -12,7 +12,7 @@ type Type interface {
 	// Name is the element type as Go prints it.
 	Name() string
 	// Fan joins several Emit[T] into one; with mutable values each receiver but the last gets its own clone.
-	Fan(outs []any, objectReuse bool) any
+	Fan(outs []any, objectReuse bool) (any, error)
 	// NewWriter makes the sending end of an edge: an Emit[T] and its Flusher.
 	NewWriter(cfg WriterConfig) (emit any, w Writer, err error)
 	// NewReader makes the receiving end, which calls emit (an Emit[T]) for each record.
@@ -34,16 +34,20 @@ type typeOf[T any] struct{ codec *codec.Codec[T] }
 func (t *typeOf[T]) Name() string { return t.codec.Type() }
 
 // Fan is Type's.
-func (t *typeOf[T]) Fan(outs []any, objectReuse bool) any {
+func (t *typeOf[T]) Fan(outs []any, objectReuse bool) (any, error) {
 	emits := make([]Emit[T], len(outs))
 	for i, o := range outs {
-		emits[i] = o.(Emit[T])
+		e, err := emitOf[T](o)
+		if err != nil {
+			return nil, err
+		}
+		emits[i] = e
 	}
 	switch len(emits) {
 	case 0:
-		return Emit[T](func(*T) {})
+		return Emit[T](func(*T) {}), nil
 	case 1:
-		return emits[0]
+		return emits[0], nil
 	}
 	clone := t.codec.Cloner()
 	if objectReuse {
@@ -60,5 +64,5 @@ func (t *typeOf[T]) Fan(outs []any, objectReuse bool) any {
 			e(slot)
 		}
 		last(v)
-	})
+	}), nil
 }

@@ -99,7 +99,10 @@ func (ch *Chain) link(n *Node, writer func(*Node, uint32) (any, error)) (Instanc
 	}
 	var out any
 	if n.Out != nil {
-		out = n.Out.Fan(outs, ch.ctx.ObjectReuse)
+		var err error
+		if out, err = n.Out.Fan(outs, ch.ctx.ObjectReuse); err != nil {
+			return Instance{}, fmt.Errorf("output of operator %q: %w", n.Name, err)
+		}
 	}
 	inst, err := n.Factory(ch.ctx, index, out)
 	if err != nil {

@@ -101,6 +101,7 @@ type workers struct {
 	states   chan *controlpb.TaskState
 	tasks    [][]*controlpb.TaskDeployment
 	quiet    bool // nobody asks for metrics
+	inTurn   bool // a worker is deployed when a task of the one before has finished
 	deploy   func(i int) error
 }
 
@@ -173,12 +174,18 @@ func (w *workers) run() outcome {
 	})
 	defer watching.Wait()
 	defer close(stop)
-	left := 0
+	left, deployed := 0, 0
 	for i := range w.runtimes {
-		if err := w.deploy(i); err != nil {
+		left += len(w.tasks[i])
+	}
+	deployNext := func() {
+		if err := w.deploy(deployed); err != nil {
 			w.t.Fatal(err)
 		}
-		left += len(w.tasks[i])
+		deployed++
+	}
+	for deployNext(); deployed < len(w.runtimes) && !w.inTurn; {
+		deployNext()
 	}
 	out := outcome{ends: map[controlpb.ExecutionState]int{}, metrics: map[string]*controlpb.TaskMetrics{}, totals: map[string]int64{}}
 	deadline := time.After(30 * time.Second)
@@ -189,6 +196,9 @@ func (w *workers) run() outcome {
 				continue // it has not ended
 			}
 			left--
+			if deployed < len(w.runtimes) {
+				deployNext()
+			}
 			out.ends[s.GetState()]++
 			out.metrics[fmt.Sprintf("%s/%d", w.vertexName(s.GetId().GetVertexId()), s.GetId().GetSubtask())] = s.GetMetrics()
 			for _, a := range s.GetAccumulators() {

@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"errors"
 	"io"
-	"log/slog"
 	"net"
 	"os"
 	"runtime"
@@ -103,13 +102,19 @@ func (m *taskManager) serve(job id.Job, p *operator.Program) {
 	m.t.Helper()
 	m.hello()
 	m.start(job, p.Graph)
-	go func() {
-		// Serve returns only with a reason why it can not serve.
-		// It outlives the test, so it must not log to it.
-		if err := m.link.Serve(p, localFiles(), slog.New(slog.DiscardHandler)); err != nil {
-			m.t.Errorf("Serve: %v", err)
+	served := make(chan error, 1)
+	go func() { served <- m.link.Serve(p, localFiles(), logTo(m.t)) }()
+	m.t.Cleanup(func() {
+		_ = m.conn.Close() // where the test has not got so far
+		select {
+		case err := <-served:
+			if err != nil {
+				m.t.Errorf("Serve: %v", err)
+			}
+		case <-time.After(10 * time.Second):
+			m.t.Error("Serve outlives the TaskManager")
 		}
-	}()
+	})
 	s := m.read().GetState()
 	if s.GetPhase() != controlpb.WorkerPhase_WORKER_READY || s.GetJobId() != job.String() || s.GetJobAttempt() != 5 || int(s.GetPid()) != os.Getpid() {
 		m.t.Fatalf("state %v", s)

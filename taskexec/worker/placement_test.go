@@ -140,29 +140,40 @@ func TestFilesOverWorkers(t *testing.T) {
 	}
 }
 
-// What one task has sent, others have received.
+// What one task has sent, others have received, also where it ended before they were there to attach.
 func TestMetricsAddUp(t *testing.T) {
-	// More than fits into buffers before the consumers are there: until then nobody knows which of them are remote.
-	p := programOf(t, func(env *stream.Env) {
-		env.SetParallelism(2)
-		s := stream.Generate(env, "numbers", 100_000, func(i int64) int64 { return i })
-		stream.Discard(stream.Broadcast(s), "end")
-	})
-	o := startWorkers(t, p, 2, nil).run()
-	o.finished(t, 4)
-	var remoteIn, remoteOut, bytesIn, bytesOut int64
-	for task, m := range o.metrics {
-		remoteIn, remoteOut = remoteIn+m.GetRemoteBytesIn(), remoteOut+m.GetRemoteBytesOut()
-		bytesIn, bytesOut = bytesIn+m.GetBytesIn(), bytesOut+m.GetBytesOut()
-		switch {
-		case strings.HasPrefix(task, "Source: ") && (m.GetRecordsIn() != 0 || m.GetRecordsOut() != 100000):
-			t.Errorf("%s has %d records in and %d out, expected 0 and 100000", task, m.GetRecordsIn(), m.GetRecordsOut())
-		case strings.HasPrefix(task, "Sink: ") && (m.GetRecordsIn() != 100000 || m.GetRecordsOut() != 0):
-			t.Errorf("%s has %d records in and %d out, expected 100000 and 0", task, m.GetRecordsIn(), m.GetRecordsOut())
+	for name, tt := range map[string]struct {
+		records int64
+		inTurn  bool
+	}{
+		"more than fits into buffers":                   {100_000, false},
+		"fits into buffers":                             {100, false},
+		"fits into buffers, producer ends, then attach": {100, true},
+	} {
+		p := programOf(t, func(env *stream.Env) {
+			env.SetParallelism(2)
+			s := stream.Generate(env, "numbers", tt.records, func(i int64) int64 { return i })
+			stream.Discard(stream.Broadcast(s), "end")
+		})
+		w := startWorkers(t, p, 2, nil)
+		w.inTurn = tt.inTurn
+		o := w.run()
+		o.finished(t, 4)
+		var remoteIn, remoteOut, bytesIn, bytesOut int64
+		for task, m := range o.metrics {
+			remoteIn, remoteOut = remoteIn+m.GetRemoteBytesIn(), remoteOut+m.GetRemoteBytesOut()
+			bytesIn, bytesOut = bytesIn+m.GetBytesIn(), bytesOut+m.GetBytesOut()
+			in, out := m.GetRecordsIn(), m.GetRecordsOut()
+			switch {
+			case strings.HasPrefix(task, "Source: ") && (in != 0 || out != tt.records):
+				t.Errorf("%s: %s has %d records in and %d out, expected 0 and %d", name, task, in, out, tt.records)
+			case strings.HasPrefix(task, "Sink: ") && (in != tt.records || out != 0):
+				t.Errorf("%s: %s has %d records in and %d out, expected %d and 0", name, task, in, out, tt.records)
+			}
 		}
-	}
-	if remoteIn == 0 || remoteIn != remoteOut || bytesIn < remoteIn || bytesIn != bytesOut {
-		t.Errorf("bytes in %d (%d from other workers), out %d (%d to other workers)", bytesIn, remoteIn, bytesOut, remoteOut)
+		if remoteIn == 0 || remoteIn != remoteOut || bytesIn < remoteIn || bytesIn != bytesOut {
+			t.Errorf("%s: bytes in %d (%d from other workers), out %d (%d to other workers)", name, bytesIn, remoteIn, bytesOut, remoteOut)
+		}
 	}
 }
 

@@ -153,6 +153,9 @@ func (r *Runtime) Deploy(d *controlpb.Deploy) error {
 	defer r.mu.Unlock()
 	for _, t := range tasks {
 		r.mu.tasks[t.attempt] = t
+	}
+	for _, t := range tasks {
+		t.placeConsumers(r.mu.tasks)
 		t.started = time.Now()
 		r.running.Add(1)
 		go func() {

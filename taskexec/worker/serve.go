@@ -36,6 +36,7 @@ type Link struct {
 	started chan *controlpb.WorkerStart
 	inbox   chan *controlpb.ToWorker
 	seq     uint64
+	gone    chan struct{} // closed when the TaskManager is gone and exit has returned, as it does in tests
 
 	once  sync.Once
 	start *controlpb.WorkerStart
@@ -56,7 +57,7 @@ func NewLink(fd int, v Versions, exit func(code int)) (*Link, error) {
 	if err != nil {
 		return nil, fmt.Errorf("socket to the TaskManager: %w", err)
 	}
-	l := &Link{conn: conn, started: make(chan *controlpb.WorkerStart, 1), inbox: make(chan *controlpb.ToWorker, 64)}
+	l := &Link{conn: conn, started: make(chan *controlpb.WorkerStart, 1), inbox: make(chan *controlpb.ToWorker, 64), gone: make(chan struct{})}
 	hello := &controlpb.WorkerHello{ProtocolMajor: v.Major, ProtocolMinor: v.Minor, SdkVersion: v.SDK, Pid: int32(os.Getpid())}
 	if err := l.send(&controlpb.FromWorker{Kind: &controlpb.FromWorker_Hello{Hello: hello}}); err != nil {
 		return nil, err
@@ -75,6 +76,8 @@ func (l *Link) read(exit func(code int)) {
 				fmt.Fprintln(os.Stderr, "weft worker: connection to the TaskManager:", err)
 			}
 			exit(0)
+			_ = l.conn.Close() // the other end is closed
+			close(l.gone)
 			return
 		}
 		if s := m.GetStart(); s != nil {
@@ -119,7 +122,7 @@ func (l *Link) Refuse(message string) error {
 }
 
 // Serve runs the deployed graph's tasks until the TaskManager ends the process (W1). It returns only with a reason why it can
-// not serve.
+// not serve, or where exit did not end the process.
 func (l *Link) Serve(p *operator.Program, files *fs.Registry, log *slog.Logger) error {
 	s := l.Start()
 	if subtle.ConstantTimeCompare(s.GetGraph().GetFingerprint(), p.Graph.GetFingerprint()) != 1 {
@@ -145,14 +148,18 @@ func (l *Link) Serve(p *operator.Program, files *fs.Registry, log *slog.Logger) 
 		return err
 	}
 	l.serve(r)
-	return nil
+	r.Close()
+	return m.Close()
 }
 
+// serve returns when the TaskManager is gone.
 func (l *Link) serve(r *Runtime) {
 	tick := time.NewTicker(metricsInterval)
 	defer tick.Stop()
 	for {
 		select {
+		case <-l.gone:
+			return
 		case m := <-l.inbox:
 			l.handle(r, m)
 		case <-tick.C:

@@ -27,7 +27,9 @@ type task struct {
 	cancel        context.CancelCauseFunc
 
 	partitions map[uint32]*network.Partition
-	gate       *network.Gate
+	// consumers of each partition, by subpartition.
+	consumers map[uint32][]consumer
+	gate      *network.Gate
 	// edges is the edge of each gate channel.
 	edges []uint32
 
@@ -45,6 +47,12 @@ type task struct {
 
 	// pub is what other goroutines may read, written once a batch.
 	pub published
+}
+
+// consumer is a task that reads what this one writes.
+type consumer struct {
+	attempt id.Attempt
+	here    bool // it runs in this worker
 }
 
 // published has a cache line to itself: another core reads it.
@@ -155,6 +163,7 @@ func (t *task) process() (err error) {
 
 func (t *task) openPartitions() error {
 	t.partitions = map[uint32]*network.Partition{}
+	t.consumers = map[uint32][]consumer{}
 	for _, out := range t.td.GetOutputs() {
 		var consumers []id.Attempt
 		for _, c := range out.GetConsumers() {
@@ -163,6 +172,7 @@ func (t *task) openPartitions() error {
 				return err
 			}
 			consumers = append(consumers, a)
+			t.consumers[out.GetEdge()] = append(t.consumers[out.GetEdge()], consumer{attempt: a})
 		}
 		p, err := t.r.cfg.Manager.OpenPartition(network.PartitionConfig{Producer: t.attempt, Edge: out.GetEdge(), Consumers: consumers})
 		if err != nil {
@@ -171,6 +181,15 @@ func (t *task) openPartitions() error {
 		t.partitions[out.GetEdge()] = p
 	}
 	return nil
+}
+
+// placeConsumers tells which consumers are among the tasks of this worker: before they attach, nothing else does.
+func (t *task) placeConsumers(here map[id.Attempt]*task) {
+	for _, list := range t.consumers {
+		for i := range list {
+			_, list[i].here = here[list[i].attempt]
+		}
+	}
 }
 
 func (t *task) openGate() error {
@@ -311,10 +330,11 @@ func (t *task) metrics() *controlpb.TaskMetrics {
 			}
 		}
 	}
-	for _, p := range t.partitions {
-		for _, s := range p.Stats() {
+	for edge, p := range t.partitions {
+		for i, s := range p.Stats() {
 			m.BytesOut += s.Bytes
-			if s.Remote {
+			// A task may end before its consumers have attached, and these are the last figures that it reports.
+			if s.Remote || (!s.Attached && !t.consumers[edge][i].here) {
 				m.RemoteBytesOut += s.Bytes
 			}
 		}
