@@ -35,7 +35,10 @@ func (m *manager) fetch(ctx context.Context, ref *controlpb.BlobRef, program boo
 	}
 	path := filepath.Join(dir, name)
 	if _, err := os.Stat(path); err == nil {
-		return path, nil
+		if program { // another job may have shipped the same content as a file
+			err = os.Chmod(path, 0o500)
+		}
+		return path, err
 	}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return "", err

@@ -67,6 +67,9 @@ func (m *manager) explain(w *worker, err error) *planpb.Failure {
 	var exit *exec.ExitError
 	if errors.As(err, &exit) {
 		if status, ok := exit.Sys().(syscall.WaitStatus); ok && status.Signaled() {
+			if cause := w.cause(); cause != nil {
+				return m.failure(planpb.FailureDomain_EXTERNAL, fmt.Sprintf("the worker process of the job on TaskManager %s was ended: %v", m.o.ID, cause))
+			}
 			return m.failure(planpb.FailureDomain_EXTERNAL, fmt.Sprintf("the worker process of the job on TaskManager %s was killed by signal %d (%s)",
 				m.o.ID, int(status.Signal()), status.Signal()))
 		}

@@ -6,8 +6,6 @@ import (
 	"os"
 	"time"
 
-	"google.golang.org/protobuf/proto"
-
 	"github.com/weft-project/weft/rpc/controlpb"
 	"github.com/weft-project/weft/rpc/planpb"
 )
@@ -33,7 +31,7 @@ func (m *manager) receive(s *session, msg *controlpb.ToTaskManager) {
 		m.startWorker(k.StartWorker)
 	case *controlpb.ToTaskManager_StopWorker:
 		if w := m.workers[k.StopWorker.GetJobId()]; w != nil {
-			w.next = nil
+			m.dropNext(w)
 			m.stopWorker(w, k.StopWorker.GetReason())
 		}
 	case *controlpb.ToTaskManager_Deploy:
@@ -102,6 +100,9 @@ func (m *manager) fromWorker(w *worker, msg *controlpb.FromWorker) {
 			return
 		}
 		w.send(&controlpb.ToWorker{Kind: &controlpb.ToWorker_Start{Start: m.workerStart(w)}})
+		// The graph may be large and is the worker's now.
+		s := w.start
+		w.start = &controlpb.StartWorker{JobId: s.GetJobId(), JobAttempt: s.GetJobAttempt(), Binary: s.GetBinary(), Slots: s.GetSlots(), JobName: s.GetJobName()}
 	case *controlpb.FromWorker_State:
 		switch k.State.GetPhase() {
 		case controlpb.WorkerPhase_WORKER_READY:
@@ -160,14 +161,26 @@ func (m *manager) startWorker(start *controlpb.StartWorker) {
 		if old.start.GetJobAttempt() >= start.GetJobAttempt() {
 			return
 		}
+		m.dropNext(old)
 		old.next = start
 		m.stopWorker(old, "a new attempt of the job begins")
 		return
 	}
-	w := &worker{m: m, start: proto.CloneOf(start), began: time.Now(), gone: make(chan struct{})}
+	w := &worker{m: m, start: start, began: time.Now(), gone: make(chan struct{})}
 	m.workers[start.GetJobId()] = w
 	m.o.Log.Info("starting a worker", "job", start.GetJobId(), "name", start.GetJobName(), "attempt", start.GetJobAttempt(), "slots", start.GetSlots())
 	w.launch()
+}
+
+// dropNext gives up a worker that waits for the end of the one before. The JobManager hears of its end, although it has not begun:
+// it waits for it.
+func (m *manager) dropNext(w *worker) {
+	if w.next == nil {
+		return
+	}
+	m.send(&controlpb.FromTaskManager{Kind: &controlpb.FromTaskManager_Worker{Worker: &controlpb.WorkerState{JobId: w.next.GetJobId(),
+		JobAttempt: w.next.GetJobAttempt(), Phase: controlpb.WorkerPhase_WORKER_EXITED}}})
+	w.next = nil
 }
 
 // stopWorker ends a worker's process; what it says from now on is not passed on.

@@ -3,6 +3,8 @@ package taskexec
 import (
 	"fmt"
 	"os"
+	"runtime/debug"
+	"time"
 
 	"github.com/weft-project/weft/rpc/controlpb"
 	"github.com/weft-project/weft/rpc/planpb"
@@ -17,6 +19,8 @@ const (
 	tight = 0.95
 	// goal is the part of its share that a worker's garbage collector aims for.
 	goal = 0.9
+	// slimInterval is the least time between two attempts to give memory of this process back.
+	slimInterval = 5 * time.Second
 )
 
 // share is what slots slots may use, in bytes.
@@ -48,11 +52,27 @@ func (m *manager) watchMemory() {
 	if float64(total) < tight*float64(m.o.ProcessMemory) || worst.stopping || worst.failure != nil || worst.rss == 0 {
 		return
 	}
+	if m.over(worst) <= 0 && own > reserve {
+		m.slim(own)
+		return
+	}
 	message := fmt.Sprintf("the job used too much memory on TaskManager %s: its process had %d MiB, its share is %d MiB, and the container of %d MiB was nearly full; "+
 		"give TaskManagers more memory (taskmanager.memory.process.size) or the job less state", m.o.ID, worst.rss>>20,
 		m.share(int(worst.start.GetSlots()))>>20, m.o.ProcessMemory>>20)
 	m.o.Log.Error(message, "job", worst.start.GetJobId(), "taskmanager-mib", own>>20)
 	worst.giveUp(m.failure(planpb.FailureDomain_USER, message))
+}
+
+// slim gives back what this process itself does not need any more: it is what makes the container full (job graphs may be large), and
+// no worker is to blame.
+func (m *manager) slim(own int64) {
+	if time.Since(m.slimmed) < slimInterval {
+		return
+	}
+	m.slimmed = time.Now()
+	m.o.Log.Warn("the container is nearly full, and no worker exceeds its share; the TaskManager itself has more than its own",
+		"taskmanager-mib", own>>20, "reserve-mib", int64(reserve)>>20)
+	debug.FreeOSMemory()
 }
 
 // over is by how much a worker exceeds its share, in bytes.

@@ -110,6 +110,8 @@ type manager struct {
 	unacked  []*controlpb.TaskStates
 	// timeout is the leader's heartbeat timeout.
 	timeout time.Duration
+	// slimmed is when memory of this process was given back last.
+	slimmed time.Time
 }
 
 // Run is a TaskManager's life: until ctx ends or the JobManager ends it (both nil), or it can not go on. Its workers are

@@ -22,6 +22,9 @@ import (
 // drainLimit bounds reading what a worker said before its end.
 const drainLimit = 2 * time.Second
 
+// fetchPatience is how many times as long as for main's start is waited for its files to be here.
+const fetchPatience = 10
+
 // worker is one process of a job on this TaskManager. The loop owns it, except where a field says otherwise.
 type worker struct {
 	m     *manager
@@ -75,7 +78,7 @@ func (w *worker) launch() {
 	ctx, abort := context.WithCancelCause(context.Background())
 	w.abort = abort
 	w.wake = make(chan struct{}, 1)
-	w.limit = time.AfterFunc(w.m.o.WorkerStartTimeout, func() { w.m.post(w.tooLate) })
+	w.limit = time.AfterFunc(fetchPatience*w.m.o.WorkerStartTimeout, func() { w.m.post(w.tooLate) })
 	go func() {
 		err := w.run(ctx)
 		close(w.gone)
@@ -103,6 +106,8 @@ func (w *worker) run(ctx context.Context) error {
 		w.process, w.conn = cmd.Process, ours
 	}
 	w.mu.Unlock()
+	// What bringing the binary here took is not main's.
+	w.limit.Reset(w.m.o.WorkerStartTimeout)
 	closeFiles(cmd)
 	if err != nil {
 		return &prepareError{errors.Join(startError(w.start.GetBinary().GetName(), err), ours.Close())}
@@ -294,6 +299,13 @@ func (w *worker) kill(cause error) {
 	}
 }
 
+// cause is why this TaskManager has killed the process; nil when it has not.
+func (w *worker) cause() error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.killed
+}
+
 // giveUp ends a worker that can not go on, for a reason that is reported when it is gone.
 func (w *worker) giveUp(f *planpb.Failure) {
 	if w.failure == nil {
@@ -311,6 +323,11 @@ func (w *worker) ready(address string) {
 // tooLate gives up a main that does not come to Execute (W5).
 func (w *worker) tooLate() {
 	if w.phase != controlpb.WorkerPhase_WORKER_STARTING || w.stopping || w.failure != nil || w.m.workers[w.start.GetJobId()] != w {
+		return
+	}
+	if w.pid() == 0 {
+		w.giveUp(w.m.failure(planpb.FailureDomain_EXTERNAL, fmt.Sprintf("the job's files could not be brought to TaskManager %s within %s",
+			w.m.o.ID, fetchPatience*w.m.o.WorkerStartTimeout)))
 		return
 	}
 	f := w.m.failure(planpb.FailureDomain_USER, fmt.Sprintf("main of the job did not come to Execute within %s on TaskManager %s",
