@@ -9,6 +9,7 @@ import (
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
 
+	"github.com/weft-project/weft/graph/execution"
 	"github.com/weft-project/weft/id"
 	"github.com/weft-project/weft/rpc/controlpb"
 	"github.com/weft-project/weft/rpc/planpb"
@@ -169,7 +170,8 @@ func (m *JobManager) receive(tm *taskManager, msg *controlpb.FromTaskManager) {
 		}
 		for _, t := range k.Heartbeat.GetMetrics() {
 			if j := m.jobOf(t.GetAttempt().GetJobId()); j != nil {
-				if a := j.x.Find(t.GetAttempt()); a != nil {
+				// What a task said at its end is final; a heartbeat may carry what its worker said before.
+				if a := j.x.Find(t.GetAttempt()); a != nil && !execution.TaskEnded(a.State) {
 					a.Metrics = t
 				}
 			}
