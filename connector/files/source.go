@@ -23,7 +23,7 @@ func TextSource(uri string) (operator.Factory, operator.CoordinatorFactory) {
 			s := &source{c: c, op: op, emit: out.(operator.Emit[string])}
 			return operator.Instance{Operator: s}, nil
 		}, func(c *operator.CoordinatorContext) (operator.Coordinator, error) {
-			return &enumerator{c: c, uri: uri, done: operator.NewDoneSet(c.Subtasks)}, nil
+			return &enumerator{c: c, uri: uri, done: operator.NewDoneSet(c.Subtasks), served: map[int]bool{}}, nil
 		}
 }
 
@@ -35,8 +35,13 @@ type source struct {
 	// next brings the split after the one being read, asked for in good time.
 	next  chan nextSplit
 	lines *LineReader
+	// batch holds lines read, of which those up to at have been handed on.
 	batch []string
+	at    int
 }
+
+// pollLines bounds the lines handed on by one Poll: between Polls a task publishes its counters and looks whether it shall stop.
+const pollLines = 512
 
 type nextSplit struct {
 	split Split
@@ -83,20 +88,25 @@ func (s *source) Poll() (operator.Status, error) {
 			return operator.End, operator.External(err)
 		}
 	}
-	var err error
-	s.batch, err = s.lines.Next(s.batch)
-	if err == io.EOF {
-		s.lines.Close()
-		s.lines = nil
-		return operator.More, nil
+	if s.at == len(s.batch) {
+		var err error
+		s.at = 0
+		s.batch, err = s.lines.Next(s.batch[:0])
+		if err == io.EOF {
+			s.lines.Close()
+			s.lines = nil
+			return operator.More, nil
+		}
+		if err != nil {
+			return operator.End, operator.External(err)
+		}
 	}
-	if err != nil {
-		return operator.End, operator.External(err)
-	}
-	for i := range s.batch {
+	end := min(len(s.batch), s.at+pollLines)
+	for i := s.at; i < end; i++ {
 		s.c.Op = s.op
 		s.emit(&s.batch[i])
 	}
+	s.at = end
 	return operator.More, nil
 }
 
@@ -119,6 +129,8 @@ type enumerator struct {
 
 	mu     sync.Mutex
 	splits []Split
+	// served are the readers that have had a split, or were told that there is none.
+	served map[int]bool
 }
 
 // Start is Coordinator's.
@@ -139,7 +151,13 @@ func (e *enumerator) Handle(_ context.Context, subtask int, payload []byte) ([]b
 	return operator.Answer(payload, func(splitRequest) (splitReply, error) {
 		e.mu.Lock()
 		defer e.mu.Unlock()
-		if len(e.splits) == 0 {
+		// Readers ask one split ahead: the last splits are kept for those that have had none, so that each gets work.
+		kept := 0
+		if e.served[subtask] {
+			kept = e.c.Subtasks - len(e.served)
+		}
+		e.served[subtask] = true
+		if len(e.splits) <= kept {
 			e.done.End(subtask)
 			return splitReply{}, nil
 		}
