@@ -15,6 +15,8 @@ const (
 	BlobAge = 7 * 24 * time.Hour
 	// partAge is how long an upload that was not finished is kept.
 	partAge = 24 * time.Hour
+	// asideSuffix marks a blob that a sweep is about to remove.
+	asideSuffix = ".swept"
 	// removeLimit bounds removing when the caller's context has ended.
 	removeLimit = 10 * time.Second
 )
@@ -50,6 +52,9 @@ func (d *Dir) Applications(ctx context.Context) (map[string]time.Time, error) {
 
 // SweepBlobs removes blobs that no application uses and that are older than BlobAge, and uploads that were not finished. It
 // gives the number of files removed.
+//
+// An application may take a blob up while this runs. So a blob is first put aside, which whoever comes later sees, and removed
+// only if nobody has a reference then; PutBlob makes its reference before it looks for the blob.
 func (d *Dir) SweepBlobs(ctx context.Context, now time.Time) (int, error) {
 	entries, err := d.store.List(ctx, d.blobs())
 	if err != nil {
@@ -58,31 +63,71 @@ func (d *Dir) SweepBlobs(ctx context.Context, now time.Time) (int, error) {
 		}
 		return 0, err
 	}
-	var old []fs.FileInfo
+	var old, aside []string // aside also holds what a sweep that was killed has left
+	removed := 0
 	for _, e := range entries {
 		age := now.Sub(e.ModTime)
-		if age > BlobAge || age > partAge && strings.HasSuffix(e.Path, ".tmp") {
-			old = append(old, e)
+		switch {
+		case strings.HasSuffix(e.Path, asideSuffix):
+			aside = append(aside, strings.TrimSuffix(e.Path, asideSuffix))
+		case strings.HasSuffix(e.Path, ".tmp"):
+			if age > partAge {
+				if err := d.store.Delete(ctx, e.Path, false); err != nil {
+					return removed, err
+				}
+				removed++
+			}
+		case age > BlobAge:
+			old = append(old, e.Path)
 		}
 	}
-	if len(old) == 0 {
-		return 0, nil
+	if len(old)+len(aside) == 0 {
+		return removed, nil
 	}
 	used, err := d.referenced(ctx)
 	if err != nil {
-		return 0, err
+		return removed, err
 	}
-	removed := 0
-	for _, e := range old {
-		if used[path.Base(e.Path)] {
+	for _, p := range old {
+		if used[path.Base(p)] {
 			continue
 		}
-		if err := d.store.Delete(ctx, e.Path, false); err != nil {
-			return removed, err
+		err := d.store.Rename(ctx, p, p+asideSuffix, true)
+		if err != nil && !errors.Is(err, fs.ErrNotExist) { // another sweep may have been quicker
+			n, settleErr := d.settle(ctx, aside)
+			return removed + n, errors.Join(err, settleErr)
 		}
-		removed++
+		aside = append(aside, p)
 	}
-	return removed, nil
+	n, err := d.settle(ctx, aside)
+	return removed + n, err
+}
+
+// settle removes blobs that were put aside, or puts them back where an application has taken them up meanwhile. It does so also when
+// ctx has ended.
+func (d *Dir) settle(ctx context.Context, aside []string) (removed int, err error) {
+	if len(aside) == 0 {
+		return 0, nil
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), removeLimit)
+	defer cancel()
+	used, unknown := d.referenced(ctx)
+	all := []error{unknown}
+	for _, p := range aside {
+		if unknown == nil && !used[path.Base(p)] {
+			removed++
+			all = append(all, d.store.Delete(ctx, p+asideSuffix, false))
+			continue
+		}
+		back := d.store.Rename(ctx, p+asideSuffix, p, false)
+		switch {
+		case errors.Is(back, fs.ErrExist): // uploaded anew
+			all = append(all, d.store.Delete(ctx, p+asideSuffix, false))
+		case !errors.Is(back, fs.ErrNotExist):
+			all = append(all, back)
+		}
+	}
+	return removed, errors.Join(all...)
 }
 
 // referenced gives the hashes that some application uses.
