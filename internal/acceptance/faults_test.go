@@ -100,6 +100,11 @@ func TestContainersRefused(t *testing.T) {
 		sentence(t, u.fails(c.code, c.texts, "yarn-session.sh", append([]string{"-d"}, c.args...)...))
 	}
 	u.nothingLeft()
+	// What is just not refused works.
+	u.session("-jm", "256", "-tm", "160", "-s", "3")
+	words := text(100, 9)
+	u.ok("weft", "run", "-p", "3", u.example("wordcount"), "-input", u.put("in.txt", words), "-output", u.out("counts"))
+	u.same("counts", u.lines(u.out("counts")), count(words))
 }
 
 // A queue without room: the ResourceManager's own words, a time limit, Ctrl-C and a client that is killed.

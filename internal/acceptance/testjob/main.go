@@ -104,6 +104,7 @@ func build(env *stream.Env, name, mode, input, output string, pause time.Duratio
 func shipped(name string) string {
 	b, err := os.ReadFile(name)
 	if err != nil {
+		// What an author's function does when it can not go on.
 		panic(err)
 	}
 	return string(b)
