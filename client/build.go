@@ -76,10 +76,16 @@ func (c *Client) buildJob(ctx context.Context, dir, class string, cluster config
 		return nil, err
 	}
 	c.Console.Status("Building %s for %s", name, cluster)
-	b.cluster = filepath.Join(tmp, b.name)
+	// A directory of its own: a package may be called as something else that lies in tmp.
+	bin := filepath.Join(tmp, "bin")
+	if err := os.Mkdir(bin, 0o700); err != nil {
+		b.close()
+		return nil, fmt.Errorf("build %s: %w", dir, err)
+	}
+	b.cluster = filepath.Join(bin, b.name)
 	b.plan = b.cluster
 	if err = build.run(ctx, b.cluster, cluster); err == nil && cluster != clientPlatform() {
-		b.plan = filepath.Join(tmp, b.name+"-plan")
+		b.plan = filepath.Join(bin, b.name+"-plan")
 		err = build.run(ctx, b.plan, clientPlatform())
 	}
 	c.Console.Status("")

@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/weft-project/weft/config"
@@ -166,7 +167,8 @@ var errNoProperties = errors.New("no properties file")
 // readProperties reads the file. One that another user could have put there is refused: it decides where jobs go.
 func (c *Client) readProperties() (properties, error) {
 	path := c.propertiesFile()
-	f, err := os.Open(path)
+	// Another user may have put a pipe there: opening one must not wait for it.
+	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if errors.Is(err, fs.ErrNotExist) {
 		return properties{}, errNoProperties
 	}

@@ -55,7 +55,10 @@ func (c *Client) startPlan(path string, args []string) (*planProcess, error) {
 	}
 	go p.read()
 	go func() {
-		p.waitErr = p.cmd.Wait()
+		// What main has left behind may go on; main itself has ended well.
+		if p.waitErr = p.cmd.Wait(); errors.Is(p.waitErr, exec.ErrWaitDelay) {
+			p.waitErr = nil
+		}
 		p.out.flush()
 		p.err.flush()
 		close(p.exited)

@@ -272,11 +272,18 @@ func shipFiles(paths []string) (map[string]string, error) {
 			return nil, usage("ship %s: %w", p, err)
 		}
 		parent := filepath.Dir(abs)
-		err = filepath.WalkDir(abs, func(path string, e fs.DirEntry, err error) error {
+		root := abs
+		if st, err := os.Stat(abs); err == nil && st.IsDir() {
+			root += string(filepath.Separator) // so that a link to a directory is followed
+		}
+		err = filepath.WalkDir(root, func(path string, e fs.DirEntry, err error) error {
 			if err != nil || e.IsDir() {
 				return err
 			}
 			info, err := os.Stat(path)
+			if err == nil && info.IsDir() {
+				return fmt.Errorf("%s is a link to a directory: ship that directory itself", path)
+			}
 			if err != nil || !info.Mode().IsRegular() {
 				return err
 			}
