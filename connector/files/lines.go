@@ -45,6 +45,10 @@ func NewLineReader(ctx context.Context, store fs.FileSystem, p string, s Split) 
 	if err != nil {
 		return nil, fmt.Errorf("input %s: %w", s.URI, err)
 	}
+	if end := s.Offset + s.Length; f.Size() < end {
+		_ = f.Close() // only read from
+		return nil, fmt.Errorf("input %s: it has %d bytes and had %d or more when the job began: it was replaced or cut meanwhile", s.URI, f.Size(), end)
+	}
 	r := &LineReader{name: s.URI, ahead: make(chan chunk, 1), free: make(chan []byte, 3), left: s.Length}
 	var src io.Reader = f
 	if s.Compressed() {

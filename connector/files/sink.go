@@ -135,13 +135,13 @@ func (m *committer) Start(ctx context.Context) error {
 	if err != nil {
 		return operator.External(fmt.Errorf("output %s: %w", m.output, err))
 	}
-	return m.ours(ctx, store)
+	return m.ours(ctx, store, m.c.JobAttempt)
 }
 
-// ours tells whether the output that exists is the commit of an earlier attempt of this job: that attempt left its mark
-// and its parts are gone, which only its rename does.
-func (m *committer) ours(ctx context.Context, store fs.FileSystem) error {
-	for a := range m.c.JobAttempt {
+// ours tells whether the output that exists is the commit of one of the first so many attempts of this job: that attempt
+// left its mark and its parts are gone, which only its rename does.
+func (m *committer) ours(ctx context.Context, store fs.FileSystem, attempts int) error {
+	for a := range attempts {
 		_, dir, err := attemptDir(m.c.Context, m.c.OperatorID, m.output, a)
 		if err != nil {
 			return err
@@ -189,6 +189,9 @@ func (m *committer) commit(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := m.complete(ctx, store, dir); err != nil {
+		return fmt.Errorf("output %s: %w", m.output, err)
+	}
 	mark, err := store.Create(ctx, dir+".committing", fs.CreateOptions{})
 	if err == nil {
 		err = mark.Close()
@@ -196,11 +199,32 @@ func (m *committer) commit(ctx context.Context) error {
 	if err == nil {
 		err = store.Rename(ctx, m.committed(dir), target, false)
 	}
-	if errors.Is(err, fs.ErrExist) {
-		return m.ours(ctx, store)
+	if err == nil {
+		return nil
 	}
-	if err != nil {
-		return fmt.Errorf("output %s: %w", m.output, err)
+	// The answer may have been lost, not the rename.
+	if _, statErr := store.Stat(ctx, target); statErr == nil {
+		return m.ours(ctx, store, m.c.JobAttempt+1)
+	}
+	return fmt.Errorf("output %s: %w", m.output, err)
+}
+
+// complete refuses to publish when a part that was written is not there: a store that each machine has for itself, or
+// somebody who cleans up.
+func (m *committer) complete(ctx context.Context, store fs.FileSystem, dir string) error {
+	entries, err := store.List(ctx, dir)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	there := map[string]bool{}
+	for _, e := range entries {
+		there[path.Base(e.Path)] = true
+	}
+	for subtask, part := range m.parts {
+		if !there[path.Base(part)] {
+			return fmt.Errorf("part %s of subtask %d was written but can not be seen where the output is published; %s must be shared by all machines of the cluster",
+				part, subtask, store.URI())
+		}
 	}
 	return nil
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/weft-project/weft/id"
 	"github.com/weft-project/weft/internal/fs"
+	"github.com/weft-project/weft/internal/fs/faultfs"
 	"github.com/weft-project/weft/internal/fs/local"
 	"github.com/weft-project/weft/operator"
 	"github.com/weft-project/weft/rpc/planpb"
@@ -196,7 +197,11 @@ func TestForeignOutputIsRefused(t *testing.T) {
 	}
 	r.part(0, true, 1)
 	foreign(output)
-	report, err := json.Marshal(partReport{Part: "x"})
+	part := filepath.Join(attemptDirOf(output, 0), "x")
+	if err := os.WriteFile(part, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	report, err := json.Marshal(partReport{Part: part})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -206,6 +211,75 @@ func TestForeignOutputIsRefused(t *testing.T) {
 	refused(newSinkRun(t, output, 2, 1).start())
 	if data, err := os.ReadFile(output); err != nil || string(data) != "foreign" || r.done() {
 		t.Errorf("output %q, %v, done %t", data, err, r.done())
+	}
+}
+
+// attemptDirOf is where an attempt writes its parts.
+func attemptDirOf(output string, attempt int) string {
+	return filepath.Join(filepath.Dir(output), ".weft-"+sinkJob.String(), fmt.Sprintf("%.8s-%d", sinkID, attempt))
+}
+
+// Parts that the committer can not see, because they lie on another machine's disk, are not passed over: nothing is published.
+func TestPartsOfAnotherMachine(t *testing.T) {
+	for _, subtasks := range []int{1, 3} {
+		output := filepath.Join(t.TempDir(), "out")
+		r := newSinkRun(t, output, subtasks, 0)
+		for s := range subtasks - 1 {
+			r.part(s, true, s)
+		}
+		report, err := json.Marshal(partReport{Part: filepath.Join(attemptDirOf(output, 0), fmt.Sprintf("part-%05d", subtasks-1))})
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = r.host.Handle(t.Context(), subtasks-1, report)
+		if err == nil || !strings.Contains(err.Error(), "must be shared by all machines") || r.done() {
+			t.Errorf("%d subtasks: done %t, %v", subtasks, r.done(), err)
+		}
+		if got := outputLines(t, output); got != nil {
+			t.Errorf("%d subtasks: output %v", subtasks, got)
+		}
+	}
+}
+
+// A commit whose answer was lost is one.
+func TestAnswerOfTheCommitIsLost(t *testing.T) {
+	for _, subtasks := range []int{1, 2} {
+		output := filepath.Join(t.TempDir(), "out")
+		r := newSinkRun(t, output, subtasks, 0)
+		store := faultfs.New(local.New(), faultfs.Fault{Op: "Rename", When: faultfs.After})
+		r.ctx.Files = fs.NewRegistry()
+		r.ctx.Files.Register("file", func(string) (fs.FileSystem, error) { return store, nil })
+		for s := range subtasks {
+			r.part(s, true, s)
+		}
+		if want := []string{"0", "1"}[:subtasks]; !r.done() || !slices.Equal(outputLines(t, output), want) {
+			t.Errorf("%d subtasks: done %t, output %v", subtasks, r.done(), outputLines(t, output))
+		}
+	}
+}
+
+// A file that has become shorter since its splits were planned is an error, not an input with fewer lines.
+func TestInputCutAfterThePlan(t *testing.T) {
+	name := filepath.Join(t.TempDir(), "in")
+	if err := os.WriteFile(name, []byte("a\nb\nc\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	reg := fs.NewRegistry()
+	reg.Register("file", local.Factory)
+	splits, err := PlanSplits(t.Context(), reg, name, 1)
+	if err != nil || len(splits) != 1 {
+		t.Fatal(splits, err)
+	}
+	if err := os.WriteFile(name, []byte("a\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	r, err := NewLineReader(t.Context(), local.New(), name, splits[0])
+	if err == nil {
+		r.Close()
+		t.Fatal("the shorter file is read")
+	}
+	if !strings.Contains(err.Error(), "replaced or cut") {
+		t.Error(err)
 	}
 }
 
