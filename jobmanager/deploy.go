@@ -1,7 +1,10 @@
 package jobmanager
 
 import (
+	"fmt"
 	"time"
+
+	"google.golang.org/protobuf/proto"
 
 	"github.com/weft-project/weft/graph/execution"
 	"github.com/weft-project/weft/rest/restpb"
@@ -97,9 +100,21 @@ func (m *JobManager) deployTasks(j *job) {
 		byTM[s.tm.id] = append(byTM[s.tm.id], tasks[i]...)
 	}
 	j.x.Each(func(a *execution.Attempt) { a.Endpoint = j.workers[j.slots[a.Slot].tm.id].address })
+	var out []*controlpb.Deploy
+	var tms []*taskManager
 	for id, list := range byTM {
-		j.workers[id].tm.send(&controlpb.ToTaskManager{Kind: &controlpb.ToTaskManager_Deploy{Deploy: &controlpb.Deploy{
-			JobId: j.id.String(), JobAttempt: int32(j.x.Number), Tasks: list, Coordinator: coordinator, CoordinatorAddress: coordinatorAddress}}})
+		d := &controlpb.Deploy{JobId: j.id.String(), JobAttempt: int32(j.x.Number), Tasks: list, Coordinator: coordinator, CoordinatorAddress: coordinatorAddress}
+		if n := proto.Size(d); n > maxSubmission {
+			// Sent, it would end the session with that TaskManager, and with it every job there.
+			m.fail(j, &planpb.Failure{Domain: planpb.FailureDomain_USER, TimestampMs: nowMs(), Message: fmt.Sprintf(
+				"the job's %d tasks for TaskManager %s take %d bytes to describe: expected at most %d; use a lower parallelism or TaskManagers with fewer slots",
+				len(list), id, n, maxSubmission)})
+			return
+		}
+		out, tms = append(out, d), append(tms, j.workers[id].tm)
+	}
+	for i, d := range out {
+		tms[i].send(&controlpb.ToTaskManager{Kind: &controlpb.ToTaskManager_Deploy{Deploy: d}})
 	}
 }
 

@@ -6,6 +6,8 @@ import (
 	"math/rand/v2"
 	"time"
 
+	"google.golang.org/protobuf/proto"
+
 	"github.com/weft-project/weft/config"
 	"github.com/weft-project/weft/graph/execution"
 	"github.com/weft-project/weft/id"
@@ -24,6 +26,8 @@ const (
 	// maxEvents and maxFailures bound what is remembered of one job.
 	maxEvents   = 1000
 	maxFailures = 32
+	// maxSubmission bounds a submission, in bytes: the messages that start its workers hold more than it, and must fit too.
+	maxSubmission = maxMessage - 1<<20
 	// cleanLimit bounds the removal of a job's unfinished output.
 	cleanLimit = 20 * time.Second
 )
@@ -86,6 +90,9 @@ func (m *JobManager) submit(r *restpb.SubmitRequest) (*job, error) {
 	if g := r.GetGraph(); g.GetProtocolMajor() != version.Major {
 		return nil, fmt.Errorf("the job was built with SDK %s, which speaks plan protocol %d.%d; this cluster speaks %d.%d: build it with the cluster's SDK",
 			g.GetSdkVersion(), g.GetProtocolMajor(), g.GetProtocolMinor(), version.Major, version.Minor)
+	}
+	if n := proto.Size(r); n > maxSubmission {
+		return nil, fmt.Errorf("the submission has %d bytes: expected at most %d; values of stream.Captured are part of it", n, maxSubmission)
 	}
 	if r.GetBinary().GetSha256() == "" || r.GetBinary().GetUri() == "" {
 		return nil, fmt.Errorf("the submission names no job binary")
@@ -228,8 +235,11 @@ func (m *JobManager) ended(j *job, status planpb.JobStatus) {
 	r.Accumulators = jobview.Merge(all)
 	j.result = r
 	j.move(status, r.Failure)
-	// The binary's reference and the arguments are not needed any more; the documents are.
-	j.request = &restpb.SubmitRequest{JobId: j.request.GetJobId(), Config: j.request.GetConfig(), Graph: j.request.GetGraph()}
+	// The binary's reference, the arguments and what the graph carries for workers are not needed any more; the documents are.
+	g := j.x.Graph
+	j.x.Graph = &planpb.JobGraph{Name: g.GetName(), Mode: g.GetMode(), Vertices: g.GetVertices(), Edges: g.GetEdges(), Config: g.GetConfig(),
+		ProtocolMajor: g.GetProtocolMajor(), ProtocolMinor: g.GetProtocolMinor(), SdkVersion: g.GetSdkVersion(), Bounded: g.GetBounded()}
+	j.request = &restpb.SubmitRequest{JobId: j.request.GetJobId(), Config: j.request.GetConfig()}
 	m.stopWorkers(j, "the job has ended")
 	m.schedule()
 }
