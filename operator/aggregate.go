@@ -133,7 +133,8 @@ func (r *Reduction[K, T]) CombineFactory() Factory {
 			add(v)
 			if n := red.table.Len(); n != last {
 				last = n
-				if n&(pageSize-1) == 0 && red.table.Bytes() > limit {
+				// Pages come one at a time; long keys fill memory long before a page is full.
+				if (n&(pageSize-1) == 0 || red.table.slabs > limit) && red.table.Bytes() > limit {
 					red.emitAll()
 					last = 0
 				}
