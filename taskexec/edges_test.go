@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"runtime"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -121,4 +122,38 @@ func TestNoWorkerPaysForTheTaskManager(t *testing.T) {
 		t.Error("the TaskManager has not noticed that it is too large")
 	}
 	runtime.KeepAlive(ballast)
+}
+
+// What a worker has started ends with it, however the worker ends: a session would fill with it.
+func TestProcessesLeftBehindEnd(t *testing.T) {
+	l := newLeader(t, 1)
+	run(t, l, nil)
+	c, _ := l.accept()
+	for attempt := range int32(2) {
+		c.start(attempt, "fork")
+		s := c.worker(controlpb.WorkerPhase_WORKER_READY)
+		proc := "/proc/" + s.GetDataAddress() + "/cmdline"
+		if line, err := os.ReadFile(proc); err != nil || !strings.HasPrefix(string(line), "sleep") {
+			t.Fatalf("the child: %q, %v", line, err)
+		}
+		if attempt == 0 {
+			c.say(&controlpb.ToTaskManager{Kind: &controlpb.ToTaskManager_StopWorker{StopWorker: &controlpb.StopWorker{JobId: job, Reason: "canceled"}}})
+		} else if err := syscall.Kill(int(s.GetPid()), syscall.SIGKILL); err != nil {
+			t.Fatal(err)
+		}
+		c.worker(controlpb.WorkerPhase_WORKER_EXITED)
+		// It is killed; until its new parent takes notice its number may stay.
+		deadline := time.After(patience)
+		for {
+			line, err := os.ReadFile(proc)
+			if err != nil || len(line) == 0 {
+				break
+			}
+			select {
+			case <-time.After(time.Millisecond):
+			case <-deadline:
+				t.Fatalf("attempt %d: %s lives on", attempt, line)
+			}
+		}
+	}
 }

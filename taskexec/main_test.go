@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"syscall"
 	"testing"
 	"time"
 
@@ -71,6 +73,16 @@ func started(part string, s *controlpb.WorkerStart) *controlpb.FromWorker {
 	if part == "refuse" {
 		state.Phase = controlpb.WorkerPhase_WORKER_EXITED
 		state.Failure = &planpb.Failure{Domain: planpb.FailureDomain_USER, Message: "main built another graph here"}
+	}
+	if part == "fork" {
+		// A daemon as authors start one: in a session of its own.
+		child := exec.Command("sleep", "300")
+		child.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+		if err := child.Start(); err != nil {
+			fmt.Println(err)
+			os.Exit(8)
+		}
+		state.DataAddress = fmt.Sprint(child.Process.Pid)
 	}
 	if part == "environment" {
 		dir, _ := os.Getwd()

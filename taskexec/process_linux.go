@@ -10,6 +10,8 @@ import (
 	"strconv"
 	"syscall"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // spawner starts processes from one thread that lives as long as it: a child asks to be killed when the thread that started it
@@ -75,6 +77,46 @@ func socketPair() (ours net.Conn, theirs *os.File, err error) {
 		return nil, nil, err
 	}
 	return ours, theirs, nil
+}
+
+// endLeftBehind ends the processes that have mark in their environment: those that a worker started and left behind. It gives
+// their number.
+func endLeftBehind(mark string) int {
+	ended := 0
+	for range leftBehindRounds {
+		entries, err := os.ReadDir("/proc")
+		if err != nil {
+			return ended
+		}
+		found := 0
+		for _, e := range entries {
+			if pid, err := strconv.Atoi(e.Name()); err == nil && endMarked(pid, mark) {
+				found++
+			}
+		}
+		ended += found
+		if found == 0 {
+			break // none that could start others
+		}
+	}
+	return ended
+}
+
+// leftBehindRounds bounds the chase after processes that start others meanwhile.
+const leftBehindRounds = 10
+
+// endMarked ends a process if its environment has mark. The descriptor makes sure that the process looked at is the one ended.
+func endMarked(pid int, mark string) bool {
+	fd, err := unix.PidfdOpen(pid, 0)
+	if err != nil {
+		return false
+	}
+	defer unix.Close(fd)
+	env, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/environ") // of another user's process it can not be read
+	if err != nil || !bytes.Contains(append([]byte{0}, append(env, 0)...), []byte("\x00"+mark+"\x00")) {
+		return false
+	}
+	return unix.PidfdSendSignal(fd, unix.SIGKILL, nil, 0) == nil
 }
 
 // residentMemory is a process's resident memory in bytes; 0 when it is gone.

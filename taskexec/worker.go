@@ -79,8 +79,12 @@ func (w *worker) launch() {
 	w.abort = abort
 	w.wake = make(chan struct{}, 1)
 	w.limit = time.AfterFunc(fetchPatience*w.m.o.WorkerStartTimeout, func() { w.m.post(w.tooLate) })
+	mark := w.mark() // the loop may change what it is made of
 	go func() {
 		err := w.run(ctx)
+		if n := endLeftBehind(mark); n > 0 {
+			w.m.o.Log.Warn("ended processes that a worker has left behind", "worker", mark, "count", n)
+		}
 		close(w.gone)
 		w.m.post(func() { w.m.exited(w, err) })
 	}()
@@ -224,13 +228,23 @@ func (w *worker) environment(dir string) []string {
 	env[role.EnvRole] = string(role.Worker)
 	env[role.EnvFD] = "3"
 	delete(env, role.EnvConfig)
+	delete(env, markName)
 	out := make([]string, 0, len(env))
 	for k, v := range env {
 		out = append(out, k+"="+v)
 	}
+	out = append(out, w.mark())
 	// Before main runs nobody has told the runtime its share yet.
 	share := w.m.limits(int(w.start.GetSlots()))
 	return append(out, "GOMEMLIMIT="+strconv.FormatInt(share.GetMemory(), 10), "GOMAXPROCS="+strconv.Itoa(int(share.GetProcessors())))
+}
+
+// markName is the variable by which the processes that a worker starts are known.
+const markName = "WEFT_WORKER"
+
+// mark is in the environment of the worker and of what it starts.
+func (w *worker) mark() string {
+	return fmt.Sprintf("%s=%s/%d/%s/%d", markName, w.m.o.ID, os.Getpid(), w.start.GetJobId(), w.start.GetJobAttempt())
 }
 
 // read passes the worker's messages to the loop until the socket ends.
