@@ -115,3 +115,61 @@ func TestBuildOfAPackageCalledSrc(t *testing.T) {
 	}
 	b.close()
 }
+
+// A client that starts an application, or has just started it, is never taken for dead: its session would be killed.
+func TestLiveClientIsNotAbandoned(t *testing.T) {
+	c, _, _ := testClient(t)
+	if err := c.remember(app1, "00", ""); err != nil {
+		t.Fatal(err)
+	}
+	stop, stopped := make(chan struct{}), make(chan int)
+	go func() {
+		wrong := 0
+		for {
+			select {
+			case <-stop:
+				stopped <- wrong
+				return
+			default:
+				if c.abandoned(app1) {
+					wrong++
+				}
+			}
+		}
+	}()
+	failed := 0
+	for range 20000 {
+		end, err := c.deploying(app1)
+		if err != nil {
+			failed++
+			continue
+		}
+		end()
+	}
+	close(stop)
+	if wrong := <-stopped; wrong+failed > 0 {
+		t.Errorf("taken for dead %d times, could not start %d times", wrong, failed)
+	}
+	end, err := c.deploying(app1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer end()
+	if c.abandoned(app1) {
+		t.Error("abandoned while it is being deployed")
+	}
+}
+
+// The mark of a client that has died says so.
+func TestDeadClientIsAbandoned(t *testing.T) {
+	c, _, _ := testClient(t)
+	if err := c.remember(app1, "00", ""); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(c.appDir(app1), deployingFile), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if !c.abandoned(app1) {
+		t.Error("a mark that nobody holds is not noticed")
+	}
+}

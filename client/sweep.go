@@ -26,12 +26,16 @@ const (
 // deploying notes that this process starts an application; the returned function ends that.
 func (c *Client) deploying(app yarnrpc.ApplicationID) (func(), error) {
 	name := filepath.Join(c.appDir(app), deployingFile)
-	f, err := os.OpenFile(name, os.O_CREATE|os.O_RDWR, 0o600)
+	// It gets its name when it is locked: whoever finds it without a lock takes this process for dead.
+	f, err := os.CreateTemp(c.appDir(app), "."+deployingFile+".*")
 	if err != nil {
 		return nil, err
 	}
 	if err := lockFile(f); err != nil {
-		return nil, errors.Join(err, f.Close())
+		return nil, errors.Join(err, f.Close(), os.Remove(f.Name()))
+	}
+	if err := os.Rename(f.Name(), name); err != nil {
+		return nil, errors.Join(err, f.Close(), os.Remove(f.Name()))
 	}
 	return func() {
 		if err := errors.Join(os.Remove(name), f.Close()); err != nil && !errors.Is(err, os.ErrNotExist) {
@@ -42,12 +46,22 @@ func (c *Client) deploying(app yarnrpc.ApplicationID) (func(), error) {
 
 // abandoned tells whether the client that started an application died before it could announce it.
 func (c *Client) abandoned(app yarnrpc.ApplicationID) bool {
-	f, err := os.OpenFile(filepath.Join(c.appDir(app), deployingFile), os.O_RDWR, 0o600)
+	name := filepath.Join(c.appDir(app), deployingFile)
+	f, err := os.OpenFile(name, os.O_RDWR, 0o600)
 	if err != nil {
 		return false
 	}
 	defer f.Close()
-	return lockFile(f) == nil
+	if lockFile(f) != nil {
+		return false
+	}
+	// The client may have removed it, its work done, and let go of the lock since it was opened here.
+	mine, err := f.Stat()
+	if err != nil {
+		return false
+	}
+	now, err := os.Stat(name)
+	return err == nil && os.SameFile(mine, now)
 }
 
 // Sweep begins to remove what killed clients and killed JobManagers of this user have left. The returned function waits for
