@@ -146,9 +146,11 @@ func (d *Dir) upload(ctx context.Context, p string, b Blob) error {
 	}
 	if err == nil {
 		err = d.store.Rename(ctx, tmp, p, false)
-		if errors.Is(err, fs.ErrExist) {
-			// Someone else was quicker with the same content.
-			return d.remove(ctx, tmp)
+		if err != nil {
+			// Someone else was quicker with the same content, or the answer was lost and not the rename.
+			if _, statErr := d.store.Stat(ctx, p); statErr == nil {
+				return d.remove(ctx, tmp)
+			}
 		}
 	}
 	if err != nil {

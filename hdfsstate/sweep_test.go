@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/weft-project/weft/internal/fs"
+	"github.com/weft-project/weft/internal/fs/faultfs"
 	"github.com/weft-project/weft/internal/fs/local"
 )
 
@@ -130,5 +131,15 @@ func TestSweepAfterAKilledOne(t *testing.T) {
 		if _, err := store.Stat(t.Context(), base+p); !errors.Is(err, fs.ErrNotExist) {
 			t.Errorf("%s: %v", p, err)
 		}
+	}
+}
+
+// An upload whose rename got through although its answer did not is there.
+func TestAnswerOfAnUploadIsLost(t *testing.T) {
+	base := filepath.Join(t.TempDir(), ".weft")
+	store := faultfs.New(local.New(), faultfs.Fault{Op: "Rename", When: faultfs.After})
+	info, err := Open(store, base, 0).PutBlob(t.Context(), "application_1_0001", content("x"))
+	if err != nil || read(t, store, info.Path) != "x" {
+		t.Errorf("%+v, %v", info, err)
 	}
 }
