@@ -136,8 +136,15 @@ func AttemptOf(a *controlpb.AttemptId) (id.Attempt, error) {
 // Deploy starts tasks. All partitions are opened before the first task starts, so that consumers find their producers.
 func (r *Runtime) Deploy(d *controlpb.Deploy) error {
 	var tasks []*task
+	subtasks := map[string]int{} // of each vertex here: as many share the worker's memory
+	for _, td := range d.GetTasks() {
+		subtasks[td.GetId().GetVertexId()]++
+	}
 	for _, td := range d.GetTasks() {
 		t, err := r.newTask(td, d)
+		if err == nil {
+			t.memory = r.cfg.Memory / int64(subtasks[t.vertex.GetId()])
+		}
 		if err == nil {
 			err = t.openPartitions()
 		}

@@ -23,6 +23,7 @@ type task struct {
 	code          *operator.Vertex
 	isCoordinator bool
 	coordinator   string
+	memory        int64 // this subtask's part of the worker's budget, in bytes
 	ctx           context.Context
 	cancel        context.CancelCauseFunc
 
@@ -227,7 +228,7 @@ func (t *task) link() error {
 		Ctx: t.ctx, Attempt: t.attempt, JobAttempt: t.r.cfg.JobAttempt, JobName: g.GetName(), TaskName: t.vertex.GetName(),
 		Parallelism: int(t.td.GetParallelism()), MaxParallelism: int(t.td.GetMaxParallelism()),
 		Files: t.r.cfg.Files, Log: t.r.cfg.Log, Call: t.callCoordinator, Config: t.r.cfg.Config,
-		Batch: g.GetMode() == planpb.RuntimeMode_BATCH, Memory: t.r.cfg.Memory, Op: -1,
+		Batch: g.GetMode() == planpb.RuntimeMode_BATCH, Memory: t.memory, Op: -1,
 		ObjectReuse: t.r.objectReuse,
 	}
 	var err error
