@@ -15,8 +15,31 @@ import (
 	"github.com/weft-project/weft/rpc/controlpb"
 )
 
-// fetching lets one goroutine at a time fetch: two jobs of one binary share it.
-var fetching sync.Mutex
+// turns let one goroutine at a time fetch a content: two jobs of one binary share it. A slow one holds up nobody else.
+type turns struct {
+	mu     sync.Mutex
+	byHash map[string]chan struct{}
+}
+
+// take waits for the turn to fetch a content; done ends it.
+func (t *turns) take(ctx context.Context, hash string) (done func(), err error) {
+	t.mu.Lock()
+	if t.byHash == nil {
+		t.byHash = map[string]chan struct{}{}
+	}
+	turn := t.byHash[hash]
+	if turn == nil {
+		turn = make(chan struct{}, 1)
+		t.byHash[hash] = turn
+	}
+	t.mu.Unlock()
+	select {
+	case turn <- struct{}{}:
+		return func() { <-turn }, nil
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
+}
 
 // fetch brings a content-addressed file to this machine, verifies it and gives its path. Files are kept for the TaskManager's
 // life.
@@ -25,8 +48,11 @@ func (m *manager) fetch(ctx context.Context, ref *controlpb.BlobRef, program boo
 	if err != nil || len(want) != sha256.Size {
 		return "", fmt.Errorf("%w: file %q has the hash %q: expected 64 hexadecimal digits", errUser, ref.GetName(), ref.GetSha256())
 	}
-	fetching.Lock()
-	defer fetching.Unlock()
+	done, err := m.fetching.take(ctx, ref.GetSha256())
+	if err != nil {
+		return "", err
+	}
+	defer done()
 	// The file keeps its name: that is what ps and top show.
 	dir := filepath.Join(m.o.WorkDir, "bin", ref.GetSha256())
 	name := filepath.Base(ref.GetName())

@@ -157,3 +157,25 @@ func TestProcessesLeftBehindEnd(t *testing.T) {
 		}
 	}
 }
+
+// A binary that does not come holds up neither other jobs nor the end of its own.
+func TestFetchHoldsUpNobodyElse(t *testing.T) {
+	l := newLeader(t, 1)
+	run(t, l, func(o *Options) {
+		o.Files.Register("slow", func(string) (fs.FileSystem, error) { return slowStore{local.New(), time.Hour}, nil })
+	})
+	c, _ := l.accept()
+	stuck, waiting := strings.Repeat("ab", 16), strings.Repeat("cd", 16)
+	never := &controlpb.BlobRef{Sha256: strings.Repeat("00", 32), Uri: "slow:///never", Name: "never"}
+	for _, name := range []string{stuck, waiting} {
+		c.say(&controlpb.ToTaskManager{Kind: &controlpb.ToTaskManager_StartWorker{StartWorker: &controlpb.StartWorker{JobId: name, Binary: never, Slots: 1}}})
+	}
+	c.start(0, "serve")
+	c.worker(controlpb.WorkerPhase_WORKER_READY)
+	for _, name := range []string{waiting, stuck} {
+		c.say(&controlpb.ToTaskManager{Kind: &controlpb.ToTaskManager_StopWorker{StopWorker: &controlpb.StopWorker{JobId: name, Reason: "canceled"}}})
+		if s := c.worker(controlpb.WorkerPhase_WORKER_EXITED); s.GetJobId() != name {
+			t.Errorf("%s ended instead of %s", s.GetJobId(), name)
+		}
+	}
+}

@@ -96,6 +96,8 @@ type manager struct {
 	posts   chan func()
 	done    chan struct{}
 	end     context.CancelCauseFunc
+	// fetching is used by the workers' own goroutines.
+	fetching turns
 
 	// Owned by the loop.
 	session *session
