@@ -39,6 +39,8 @@ type JobManager struct {
 	tms     map[string]*taskManager
 	pending map[string]time.Time // launched, not registered yet
 	lost    map[string]lostTaskManager
+	// released are those given back because they had nothing to do, until the platform says that they have ended.
+	released map[string]bool
 	// refused is the driver's last reason why there are no more TaskManagers; empty when there is none.
 	refused string
 	// ending: the cluster is being shut down.
@@ -72,7 +74,7 @@ func New(o Options) (*JobManager, error) {
 		host = "localhost"
 	}
 	return &JobManager{o: o, s: o.settings(), l: newLoop(), host: host, started: time.Now(), jobs: map[id.Job]*job{}, tms: map[string]*taskManager{},
-		pending: map[string]time.Time{}, lost: map[string]lostTaskManager{}}, nil
+		pending: map[string]time.Time{}, lost: map[string]lostTaskManager{}, released: map[string]bool{}}, nil
 }
 
 // Backend is what REST shows and changes.

@@ -291,6 +291,12 @@ func (e events) TaskManagerStarted(id, host string) {
 func (e events) TaskManagerLost(id, reason string) {
 	e.m.l.post(func() {
 		delete(e.m.pending, id)
+		if e.m.released[id] {
+			delete(e.m.released, id)
+			e.m.o.Log.Info("idle TaskManager ended", "taskmanager", id, "reason", reason)
+			e.m.schedule()
+			return
+		}
 		if tm := e.m.tms[id]; tm != nil {
 			e.m.loseTaskManager(tm, reason)
 			delete(e.m.lost, id)

@@ -120,6 +120,7 @@ func (m *JobManager) releaseIdle(now time.Time) {
 		tm.send(&controlpb.ToTaskManager{Kind: &controlpb.ToTaskManager_Shutdown{Shutdown: "released: nothing to do"}})
 		// In this order: the driver must not ask for another one in its place.
 		m.require()
+		m.released[tm.id] = true
 		m.o.Driver.Release(tm.id)
 	}
 }
