@@ -17,7 +17,7 @@ func TestUserFailureEndsTheJob(t *testing.T) {
 	a.failed(1, user("index out of range"), tasks[0][0])
 	a.stopWorker()
 	a.acknowledged(1)
-	w := c.await(job, planpb.JobStatus_FAILING)
+	c.await(job, planpb.JobStatus_FAILING)
 	b.failed(1, external("connection reset by a"), tasks[1][1])
 	b.stopWorker()
 	b.acknowledged(1)
@@ -27,7 +27,7 @@ func TestUserFailureEndsTheJob(t *testing.T) {
 		t.Errorf("status %s while a worker runs", s)
 	}
 	b.exited(workers[1], external("killed"))
-	w = c.await(job, planpb.JobStatus_FAILED)
+	w := c.await(job, planpb.JobStatus_FAILED)
 	f := w.GetResult().GetFailure()
 	if f.GetMessage() != "index out of range" || f.GetTaskName() != "source" || f.GetSubtask() != 0 || f.GetVertexId() != tasks[0][0].GetVertexId() {
 		t.Errorf("root cause: %v", f)

@@ -39,7 +39,6 @@ type bench struct {
 	dir   string
 	pairs int
 	size  int64
-	text  string
 }
 
 func main() {

@@ -6,7 +6,10 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
+	"os"
+	"path/filepath"
 	"runtime"
 	"strings"
 	"syscall"
@@ -133,7 +136,7 @@ func testNameNodeSilent(t *testing.T, c *devcluster.Cluster) {
 	write(t, w, []byte("x"))
 	pid, err := c.DaemonPID("namenode")
 	must(t, err)
-	must(t, syscall.Kill(pid, syscall.SIGSTOP))
+	freeze(t, pid)
 	defer func() { must(t, syscall.Kill(pid, syscall.SIGCONT)) }()
 	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
 	defer cancel()
@@ -245,6 +248,29 @@ func testDataNodeRestarts(t *testing.T, c *devcluster.Cluster) {
 	must(t, r.Close())
 }
 
+// freeze stops a process and waits until none of its threads runs.
+func freeze(t *testing.T, pid int) {
+	t.Helper()
+	must(t, syscall.Kill(pid, syscall.SIGSTOP))
+	for deadline := time.Now().Add(10 * time.Second); ; runtime.Gosched() {
+		tasks, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/stat", pid))
+		must(t, err)
+		running := 0
+		for _, name := range tasks {
+			b, err := os.ReadFile(name)
+			if err == nil && !strings.HasPrefix(string(b[bytes.LastIndexByte(b, ')')+1:]), " T") {
+				running++
+			}
+		}
+		if running == 0 {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("%d threads of process %d do not stop", running, pid)
+		}
+	}
+}
+
 func testDataNodeSilent(t *testing.T, c *devcluster.Cluster) {
 	store := openStore(t, c, hdfs.Options{})
 	before := runtime.NumGoroutine()
@@ -261,7 +287,7 @@ func testDataNodeSilent(t *testing.T, c *devcluster.Cluster) {
 	must(t, err)
 	pid, err := c.DaemonPID("datanode-0")
 	must(t, err)
-	must(t, syscall.Kill(pid, syscall.SIGSTOP))
+	freeze(t, pid)
 	defer func() { must(t, syscall.Kill(pid, syscall.SIGCONT)) }()
 	wrote, read := make(chan error, 1), make(chan error, 1)
 	go func() { wrote <- w.Close() }()
@@ -284,7 +310,7 @@ func testDataNodeSilent(t *testing.T, c *devcluster.Cluster) {
 	must(t, syscall.Kill(pid, syscall.SIGCONT))
 	w = create(t, store, "stuck")
 	write(t, w, data)
-	must(t, syscall.Kill(pid, syscall.SIGSTOP))
+	freeze(t, pid)
 	go func() { wrote <- w.Close() }()
 	must(t, w.Abort())
 	soon(t, "Close beside Abort", wrote)

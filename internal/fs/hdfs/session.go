@@ -1,6 +1,7 @@
 package hdfs
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"net"
@@ -40,6 +41,8 @@ type session struct {
 	answers map[string][]byte
 	// created is what the NameNode answered to create.
 	created hdfspb.CreateResponse
+	// complete is the first request to complete the file.
+	complete []byte
 }
 
 // newSession makes the session of one file. It lives until ctx, the store or the file ends.
@@ -86,6 +89,13 @@ func (s *session) call(method string, req []byte) ([]byte, error) {
 		}
 	case "getServerDefaults":
 		return s.fs.serverDefaults(s.ctx, req)
+	case "complete":
+		// The library names the last block in its first request only. The NameNode commits it when the block before it is
+		// complete, which may be known to it later.
+		if s.complete == nil {
+			s.complete = bytes.Clone(req)
+		}
+		req = s.complete
 	}
 	if answer, ok := s.takeAnswer(method); ok {
 		return answer, nil
