@@ -16,10 +16,9 @@ import (
 	"github.com/weft-project/weft/rpc/version"
 )
 
-// sendQueue bounds what waits to be sent to one TaskManager; one that does not take it is lost.
-const sendQueue = 1024
-
-var errStuck = fmt.Errorf("%d messages wait for it and it takes none", sendQueue)
+// sendQueue and queuePerSlot bound what waits to be sent to one TaskManager; one that does not take it is lost. All its slots may
+// be given away at once.
+const sendQueue, queuePerSlot = 1024, 4
 
 // taskManager is a registered TaskManager. The loop owns it, except for out and gone.
 type taskManager struct {
@@ -42,7 +41,7 @@ func (t *taskManager) send(m *controlpb.ToTaskManager) {
 	select {
 	case t.out <- m:
 	default:
-		t.cancel(errStuck)
+		t.cancel(fmt.Errorf("%d messages wait for it and it takes none", cap(t.out)))
 	}
 }
 
@@ -79,7 +78,7 @@ func (c *control) Session(stream controlpb.JobManager_SessionServer) error {
 	defer cancel(nil)
 	stop := context.AfterFunc(c.ctx, func() { cancel(errStopped) })
 	defer stop()
-	tm := &taskManager{id: r.GetTaskmanagerId(), register: r, epoch: c.m.o.Epoch, out: make(chan *controlpb.ToTaskManager, sendQueue),
+	tm := &taskManager{id: r.GetTaskmanagerId(), register: r, epoch: c.m.o.Epoch, out: make(chan *controlpb.ToTaskManager, sendQueue+queuePerSlot*r.GetSlots()),
 		gone: make(chan struct{}), cancel: cancel, heard: time.Now(), slots: make([]*job, r.GetSlots()), idleSince: time.Now()}
 	go func() {
 		defer cancel(nil)

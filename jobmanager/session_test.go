@@ -221,7 +221,7 @@ func TestTakesNothing(t *testing.T) {
 		return c.now(job).GetEnded()
 	})
 	f := c.await(job, planpb.JobStatus_FAILED).GetResult().GetFailure()
-	contains(t, f.GetMessage(), "1024 messages wait for it and it takes none")
+	contains(t, f.GetMessage(), "1028 messages wait for it and it takes none")
 }
 
 // A stranger without the secret gets nowhere.
