@@ -42,6 +42,9 @@ type driverOptions struct {
 	log       *slog.Logger
 }
 
+// doubtLimit is how long heartbeats are quick for a container whose TaskManager does not answer.
+const doubtLimit = 30 * time.Second
+
 // driver asks YARN for the containers of TaskManagers. It implements jobmanager.ResourceDriver.
 //
 // One goroutine makes the heartbeats and calls the JobManager's events; Require and Release only note what is wanted and wake
@@ -53,6 +56,8 @@ type driver struct {
 	mu     sync.Mutex
 	fleet  *fleet
 	failed int
+	// doubts are TaskManagers that the JobManager has lost contact with, and since when.
+	doubts map[string]time.Time
 	// launches is done when no container is being started any more.
 	launches sync.WaitGroup
 	events   jobmanager.ResourceEvents
@@ -61,7 +66,7 @@ type driver struct {
 var _ jobmanager.ResourceDriver = (*driver)(nil)
 
 func newDriver(o driverOptions) *driver {
-	return &driver{driverOptions: o, wake: make(chan struct{}, 1), fleet: newFleet()}
+	return &driver{driverOptions: o, wake: make(chan struct{}, 1), fleet: newFleet(), doubts: map[string]time.Time{}}
 }
 
 // Start begins the heartbeats; they end with ctx.
@@ -97,6 +102,14 @@ func (d *driver) Release(taskManagerID string) {
 		d.master.Release(id)
 		d.poke()
 	}
+}
+
+// Doubt makes heartbeats quick for a while: they bring the word that a container has ended.
+func (d *driver) Doubt(taskManagerID string) {
+	d.mu.Lock()
+	d.doubts[taskManagerID] = time.Now()
+	d.mu.Unlock()
+	d.poke()
 }
 
 // Overview is what the page shows.
@@ -180,12 +193,17 @@ func (d *driver) pending() bool {
 	if d.fleet.outstanding() > 0 || d.fleet.required > d.fleet.alive() {
 		return true
 	}
+	for id, since := range d.doubts {
+		if time.Since(since) > doubtLimit {
+			delete(d.doubts, id)
+		}
+	}
 	for _, t := range d.fleet.tms {
 		if t.releasing {
 			return true
 		}
 	}
-	return false
+	return len(d.doubts) > 0
 }
 
 // ask brings the requests in line with what is required.
@@ -275,6 +293,7 @@ func (d *driver) completed(s yarnrpc.ContainerStatus, now time.Time) {
 // lost tells the JobManager about an end, once.
 func (d *driver) lost(id yarnrpc.ContainerID, reason string, now time.Time) {
 	d.mu.Lock()
+	delete(d.doubts, id.String())
 	released, known, giveUp := d.fleet.ended(id, now, reason)
 	if known && !released {
 		d.failed++

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -137,6 +138,19 @@ func startDriver(t *testing.T, change func(*driverOptions, *fakeMaster)) (*drive
 	return d, f, e
 }
 
+// told is what the JobManager was told so far.
+type told struct {
+	started, lost, failed []string
+	fatal                 error
+}
+
+func (e *fakeEvents) copy() (c told) {
+	e.note(func() {
+		c = told{slices.Clone(e.started), slices.Clone(e.lost), slices.Clone(e.failed), e.fatal}
+	})
+	return c
+}
+
 // until waits for a condition that holds the events' lock.
 func (e *fakeEvents) until(t *testing.T, what string, condition func() bool) {
 	t.Helper()
@@ -165,17 +179,18 @@ func TestDriverAsksForExactlyWhatIsRequired(t *testing.T) {
 	d.Require(3)
 	d.Require(4)
 	e.until(t, "a fourth", func() bool { return len(e.started) == 4 })
-	f.mu.Lock()
-	if len(f.started) != 4 {
-		t.Errorf("%d containers were started", len(f.started))
-	}
-	f.mu.Unlock()
+	// The JobManager hears of a container before the NodeManager is asked.
+	e.until(t, "four containers", func() bool {
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		return len(f.started) == 4
+	})
 
 	d.Require(3)
-	d.Release(e.started[0])
+	d.Release(e.copy().started[0])
 	e.until(t, "the released one to end", func() bool { return len(e.lost) == 1 && strings.HasSuffix(e.lost[0], "was released") })
-	if len(e.started) != 4 || len(e.failed) != 0 {
-		t.Errorf("started %v, failed %v", e.started, e.failed)
+	if got := e.copy(); len(got.started) != 4 || len(got.failed) != 0 {
+		t.Errorf("started %v, failed %v", got.started, got.failed)
 	}
 }
 
@@ -183,7 +198,7 @@ func TestDriverReplacesLostContainers(t *testing.T) {
 	d, f, e := startDriver(t, nil)
 	d.Require(1)
 	e.until(t, "a TaskManager", func() bool { return len(e.started) == 1 })
-	id, err := yarnrpc.ParseContainerID(e.started[0])
+	id, err := yarnrpc.ParseContainerID(e.copy().started[0])
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -192,8 +207,8 @@ func TestDriverReplacesLostContainers(t *testing.T) {
 	f.mu.Unlock()
 	d.poke()
 	e.until(t, "another one", func() bool { return len(e.started) == 2 })
-	if len(e.lost) != 1 || !strings.Contains(e.lost[0], "SIGKILL") || !strings.Contains(e.lost[0], "killed") {
-		t.Errorf("lost: %q", e.lost)
+	if lost := e.copy().lost; len(lost) != 1 || !strings.Contains(lost[0], "SIGKILL") || !strings.Contains(lost[0], "killed") {
+		t.Errorf("lost: %q", lost)
 	}
 }
 
@@ -201,11 +216,12 @@ func TestDriverGivesUpAfterFailuresInARow(t *testing.T) {
 	d, _, e := startDriver(t, func(_ *driverOptions, f *fakeMaster) { f.startErr = errors.New("no disk") })
 	d.Require(2)
 	e.until(t, "a reason", func() bool { return len(e.failed) > 0 })
-	if !strings.Contains(e.failed[0], "in a row") || !strings.Contains(e.failed[0], "no disk") {
-		t.Errorf("failed: %q", e.failed)
+	got := e.copy()
+	if !strings.Contains(got.failed[0], "in a row") || !strings.Contains(got.failed[0], "no disk") {
+		t.Errorf("failed: %q", got.failed)
 	}
-	if len(e.lost) < maxFailures {
-		t.Errorf("lost: %q", e.lost)
+	if len(got.lost) < maxFailures {
+		t.Errorf("lost: %q", got.lost)
 	}
 }
 
@@ -219,9 +235,11 @@ func TestDriverTooLarge(t *testing.T) {
 	d, f, e := startDriver(t, func(o *driverOptions, _ *fakeMaster) { o.most = yarnrpc.Resource{MemoryMB: 512, VCores: 4} })
 	d.Require(1)
 	e.until(t, "a reason", func() bool { return len(e.failed) == 1 })
-	if !strings.Contains(e.failed[0], "the largest container that YARN gives has 512 MB") {
-		t.Errorf("failed: %q", e.failed)
+	if failed := e.copy().failed; !strings.Contains(failed[0], "the largest container that YARN gives has 512 MB") {
+		t.Errorf("failed: %q", failed)
 	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
 	if f.next != 0 {
 		t.Error("a container was asked for")
 	}
@@ -234,8 +252,8 @@ func TestDriverRefusedRequest(t *testing.T) {
 	f.err = fmt.Errorf("heartbeat: %w", yarnrpc.ErrInvalidResource)
 	f.mu.Unlock()
 	e.until(t, "a reason", func() bool { return len(e.failed) == 1 })
-	if e.fatal != nil {
-		t.Error(e.fatal)
+	if fatal := e.copy().fatal; fatal != nil {
+		t.Error(fatal)
 	}
 }
 

@@ -58,6 +58,10 @@ func (j *job) config() map[string]string {
 func (m *JobManager) workerChanged(j *job, tm *taskManager, s *controlpb.WorkerState) {
 	w := j.workers[tm.id]
 	if w == nil || int(s.GetJobAttempt()) != j.x.Number || w.tm != tm {
+		if s.GetPhase() == controlpb.WorkerPhase_WORKER_EXITED && !j.fences[tm.id].IsZero() {
+			delete(j.fences, tm.id)
+			m.schedule()
+		}
 		return // of an earlier attempt
 	}
 	switch s.GetPhase() {

@@ -124,7 +124,7 @@ func TestCancelInEveryState(t *testing.T) {
 			tm.cut()
 			eventually(c.t, "the job waits", func() bool {
 				s := story(c.now(job))
-				return s[len(s)-1] == "note: waiting for 1 slots"
+				return s[len(s)-1] == waitsForCertainty
 			})
 			c.cancelJob(job)
 			c.requires(0)

@@ -112,6 +112,9 @@ func (d *fakeDriver) Require(n int) {
 	}
 }
 
+// Doubt is ResourceDriver's.
+func (d *fakeDriver) Doubt(string) {}
+
 func (d *fakeDriver) Release(taskManagerID string) {
 	d.mu.Lock()
 	defer d.mu.Unlock()

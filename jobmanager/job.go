@@ -48,6 +48,8 @@ type job struct {
 	// slots of the current attempt by slot of the job; workers by TaskManager.
 	slots   []slot
 	workers map[string]*workerRef
+	// fences are TaskManagers on which a worker of an earlier attempt may still run, and since when (F3).
+	fences map[string]time.Time
 	// failures, newest first; cause is the one that decided what becomes of the job.
 	failures []*planpb.Failure
 	cause    *planpb.Failure
@@ -102,7 +104,7 @@ func (m *JobManager) submit(r *restpb.SubmitRequest) (*job, error) {
 	if err != nil {
 		return nil, err
 	}
-	j := &job{m: m, id: jid, x: x, request: r, secret: m.o.Secret.Derive(security.LabelJob, jid.String()), start: now,
+	j := &job{m: m, fences: map[string]time.Time{}, id: jid, x: x, request: r, secret: m.o.Secret.Derive(security.LabelJob, jid.String()), start: now,
 		workers: map[string]*workerRef{}, changed: make(chan struct{})}
 	effective := m.o.Config.Clone()
 	for k, v := range r.GetConfig() {
@@ -132,7 +134,11 @@ func (m *JobManager) submit(r *restpb.SubmitRequest) (*job, error) {
 func (m *JobManager) await(j *job) {
 	j.waitingSince = time.Now()
 	m.schedule()
-	if !j.waitingSince.IsZero() {
+	switch {
+	case j.waitingSince.IsZero():
+	case len(j.fences) > 0:
+		j.note("waiting until it is certain that the workers of the attempt before have ended")
+	default:
 		j.note(fmt.Sprintf("waiting for %d slots", j.x.Slots()))
 	}
 }

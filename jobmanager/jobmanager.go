@@ -191,6 +191,7 @@ func (m *JobManager) look() {
 	}
 	m.releaseLost(now)
 	m.releaseIdle(now)
+	m.schedule() // a fence may have fallen with time
 	for _, j := range m.order {
 		if !j.waitingSince.IsZero() && now.Sub(j.waitingSince) > m.s.slotRequest {
 			m.slotTimeout(j, fmt.Sprintf("within %s (slot.request.timeout)", m.s.slotRequest))

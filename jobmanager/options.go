@@ -30,6 +30,8 @@ type ResourceDriver interface {
 	Require(n int)
 	// Release ends the container of a TaskManager that is not needed.
 	Release(taskManagerID string)
+	// Doubt says that the connection to a TaskManager has ended: whether its container has ended should be known soon.
+	Doubt(taskManagerID string)
 	// Overview adds what the platform knows to the pages.
 	Overview() ResourceOverview
 }

@@ -139,6 +139,7 @@ func (m *JobManager) taskManagerRegistered(tm *taskManager) {
 	if old := m.tms[tm.id]; old != nil {
 		m.loseTaskManager(old, "it registered again")
 	}
+	m.returned(tm)
 	delete(m.pending, tm.id)
 	delete(m.lost, tm.id)
 	m.tms[tm.id] = tm
@@ -209,6 +210,7 @@ func (m *JobManager) loseTaskManager(tm *taskManager, reason string) {
 	}
 	delete(m.tms, tm.id)
 	tm.cancel(nil)
+	m.fence(tm.id, time.Now())
 	if m.o.Driver != nil {
 		m.lost[tm.id] = lostTaskManager{since: time.Now(), text: lostText(tm.id, reason)}
 	}
@@ -290,6 +292,8 @@ func (e events) TaskManagerStarted(id, host string) {
 func (e events) TaskManagerLost(id, reason string) {
 	e.m.l.post(func() {
 		delete(e.m.pending, id)
+		defer e.m.schedule()
+		defer e.m.unfence(id)
 		if e.m.released[id] {
 			delete(e.m.released, id)
 			e.m.o.Log.Info("idle TaskManager ended", "taskmanager", id, "reason", reason)

@@ -104,7 +104,7 @@ func TestConnectionLost(t *testing.T) {
 	contains(t, strings.Join(story(w), "\n"), "RESTARTING: TaskManager a was lost: the connection to the TaskManager ended: ")
 	eventually(t, "the job waits", func() bool {
 		s := story(c.now(job))
-		return s[len(s)-1] == "note: waiting for 1 slots"
+		return s[len(s)-1] == waitsForCertainty
 	})
 	c.requires(1)
 	c.say().TaskManagerLost("a", "killed by YARN: too much memory")

@@ -19,8 +19,9 @@ type slot struct {
 // schedule gives free slots to the jobs that wait, in order of submission, and tells the driver how many TaskManagers
 // there should be.
 func (m *JobManager) schedule() {
+	now := time.Now()
 	for _, j := range m.order {
-		if j.waitingSince.IsZero() {
+		if j.waitingSince.IsZero() || m.fenced(j, now) {
 			continue
 		}
 		if slots := m.take(j.x.Slots()); slots != nil {
