@@ -115,7 +115,7 @@ func (r *jobRun) serve(ctx context.Context, uploaded <-chan error) error {
 		calls++
 		result, err := r.execute(ctx, graph)
 		if err != nil {
-			_ = r.plan.say(&planpb.ToPlan{Kind: &planpb.ToPlan_Rejected{Rejected: err.Error()}})
+			// Main is ended without being told: it would say the same once more.
 			return err
 		}
 		if result != nil {

@@ -57,7 +57,10 @@ func newConnection(c *Conn, o Options, gone func(*connection)) *connection {
 		conn: c, limit: o.MaxFrame, ping: o.PingInterval, idle: o.IdleTimeout, gone: gone,
 		writing: make(chan struct{}, 1), pending: map[int32]*pendingCall{}, lastRead: time.Now(), done: make(chan struct{}),
 	}
+	// Under the lock: the timer may fire before its variable is set.
+	n.mu.Lock()
 	n.idleTimer = time.AfterFunc(n.idle, n.idleCheck)
+	n.mu.Unlock()
 	go n.readLoop()
 	go n.pingLoop()
 	return n
