@@ -3,6 +3,7 @@ package config
 import (
 	"errors"
 	"fmt"
+	"iter"
 	"maps"
 	"slices"
 	"strings"
@@ -243,23 +244,35 @@ func (c *Config) Warnings() []string {
 		if d, _ := find(key); d != nil || inFamily(key) {
 			continue
 		}
-		if near := nearest(key); near != "" {
+		if near := nearestKey(key); near != "" {
 			out = append(out, fmt.Sprintf("configuration key %s (%s) is unknown, did you mean %s?", key, c.Source(key), near))
 		}
 	}
 	return out
 }
 
-// nearest gives the known key that a misspelling most probably meant, or "".
-func nearest(key string) string {
-	best, bestDistance := "", 3
-	consider := func(known string) {
-		if d := distance(strings.ToLower(key), strings.ToLower(known), bestDistance); d < bestDistance {
-			best, bestDistance = known, d
+// nearestKey gives the known key that a misspelling most probably meant, or "".
+func nearestKey(key string) string {
+	return Nearest(key, func(yield func(string) bool) {
+		for _, d := range table {
+			if !yield(d.Key) {
+				return
+			}
 		}
+	})
+}
+
+// Nearest gives the one of the known words that a misspelling most probably meant, or "": two letters may be wrong, of short
+// words one.
+func Nearest(word string, known iter.Seq[string]) string {
+	best, bestDistance := "", 3
+	if len(word) < 6 {
+		bestDistance = 2
 	}
-	for _, d := range table {
-		consider(d.Key)
+	for k := range known {
+		if d := distance(strings.ToLower(word), strings.ToLower(k), bestDistance); d < bestDistance {
+			best, bestDistance = k, d
+		}
 	}
 	return best
 }

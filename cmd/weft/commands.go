@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"path/filepath"
 	"slices"
 
@@ -49,6 +50,9 @@ func (p *process) noCommand(c *cli.Context) error {
 		return &client.Failure{Code: client.ExitUsage, Err: errors.New("please name a command")}
 	}
 	name, hint := c.Args().First(), ""
+	if name == "help" {
+		return p.helpFor(c)
+	}
 	later := map[string]string{
 		"run-application": "application mode is not part of this release; start a session with yarn-session and use run",
 		"stop":            "stop needs savepoints, which this release does not have yet; cancel ends a job",
@@ -58,8 +62,22 @@ func (p *process) noCommand(c *cli.Context) error {
 		hint = ": " + why
 	} else if slices.Contains([]string{"session", "yarn_session", "yarnsession", "yarn-session.sh"}, name) {
 		hint = ", did you mean yarn-session?"
+	} else if near := config.Nearest(name, slices.Values(slices.Sorted(maps.Keys(helps)))); near != "" {
+		hint = fmt.Sprintf(", did you mean %s?", near)
 	}
 	return &client.Failure{Code: client.ExitUsage, Err: fmt.Errorf("%q is not a command of weft%s\nSee weft --help", name, hint)}
+}
+
+// helpFor answers weft help and weft help COMMAND, which many type first.
+func (p *process) helpFor(c *cli.Context) error {
+	if command := c.Args().Get(1); command != "" {
+		if _, ok := helps[command]; !ok {
+			return &client.Failure{Code: client.ExitUsage, Err: fmt.Errorf("%q is not a command of weft\nSee weft --help", command)}
+		}
+		printHelp(p.stdout, command)
+		return nil
+	}
+	return cli.ShowAppHelp(c)
 }
 
 // start reads the options of a command and makes its client; done tells that help was asked for and shown.

@@ -82,6 +82,9 @@ func (p *process) exitCode(ctx context.Context, err error) int {
 	case ctx.Err() != nil && errors.Is(err, context.Canceled):
 		fmt.Fprintln(p.stderr, "Interrupted.")
 		return client.ExitInterrupted
+	case errors.As(err, &failure) && failure.Code == client.ExitInterrupted:
+		fmt.Fprintln(p.stderr, "Interrupted.")
+		return client.ExitInterrupted
 	case errors.As(err, &failure):
 		fmt.Fprintf(p.stderr, "Error: %v\n", err)
 		return failure.Code

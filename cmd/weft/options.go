@@ -171,8 +171,8 @@ func sessionOptions() []option {
 		flag("q,query", "Show the memory and vcores that YARN has, by node and by queue, and end.", func(s *settings) { s.query = true }),
 		flag("d,detached", "Return when the session runs.", func(s *settings) { s.detached = true }),
 		submitTimeout(),
-		helpOption(),
 		key("j,jar", "path", config.BlobExecutable.Key, "The weft binary that containers run, when it is not this one."),
+		helpOption(),
 		hide(flag("yd,yarndetached", "", func(s *settings) { s.detached = true })),
 		hide(masterOption("")),
 		obsolete("n,container", "n", "-n is accepted and ignored: TaskManagers are requested when jobs need slots and given back when idle"),
@@ -185,7 +185,7 @@ func clusterOptions() []option {
 	return []option{
 		masterOption("JobManager to talk to, instead of the session of the properties file."),
 		applicationOption("yid,yarnapplicationId"),
-		key("t,target", "target", config.Target.Key, "Where jobs run: yarn-session."),
+		key("t,target", "target", config.Target.Key, "Where jobs run: yarn-session, as without it, or remote (the JobManager at rest.address)."),
 		property("D"),
 		key("z,zookeeperNamespace", "name", config.ClusterID.Key, "Name of the cluster among those that share one high-availability store."),
 		helpOption(),
@@ -215,6 +215,11 @@ func runOptions() []option {
 		obsolete("n,allowNonRestoredState", "", "-n is accepted and ignored: "+noSavepoints),
 		refuse("C,classpath", "url", "a Go job is one binary; what it needs beside itself is shipped with -t when the session is started"),
 		refuse("py,python", "file", noPython), refuse("pym,pyModule", "name", noPython), refuse("pyfs,pyFiles", "files", noPython),
+	}
+	for _, names := range []string{"yjm,yarnjobManagerMemory", "ytm,yarntaskManagerMemory", "ys,yarnslots", "ynm,yarnname", "yqu,yarnqueue",
+		"yat,yarnapplicationType", "ynl,yarnnodeLabel", "yj,yarnjar", "yn,yarncontainer"} {
+		short, _, _ := strings.Cut(names, ",")
+		own = append(own, refuse(names, "value", "clusters for one job are not part of this release; start a session, yarn-session.sh takes it as -"+short[1:]))
 	}
 	return append(own, clusterOptions()...)
 }

@@ -2,8 +2,11 @@ package main
 
 import (
 	"fmt"
+	"iter"
 	"slices"
 	"strings"
+
+	"github.com/weft-project/weft/config"
 )
 
 // option is one option of a command. It may be written with one dash or two, whatever its length.
@@ -194,5 +197,21 @@ func unknown(options []option, token string) error {
 			}
 		}
 	}
+	if near := config.Nearest(name, longNames(options)); near != "" && len(name) > 3 {
+		return fmt.Errorf("unknown option %s, did you mean --%s?", token, near)
+	}
 	return fmt.Errorf("unknown option %s", token)
+}
+
+// longNames are the long names of the options that help shows.
+func longNames(options []option) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		for _, o := range options {
+			for _, n := range o.names {
+				if !o.hidden && len(n) > 3 && !yield(n) {
+					return
+				}
+			}
+		}
+	}
 }

@@ -60,6 +60,8 @@ func TestParseErrors(t *testing.T) {
 	for args, want := range map[string]string{
 		"-x job":               "unknown option -x",
 		"--no-such job":        "unknown option --no-such",
+		"--paralelism 2 job":   "did you mean --parallelism?",
+		"-yjm 1024 job":        "yarn-session.sh takes it as -jm",
 		"-p":                   "option -p needs a value",
 		"-p -d job":            "option -p needs a value",
 		"--detached=yes job":   "takes no value",
