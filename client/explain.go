@@ -54,6 +54,9 @@ var (
 // explainAccepted says why an application stays ACCEPTED: the ResourceManager's own words, and what the nodes and the queue
 // look like.
 func explainAccepted(r yarnrpc.ApplicationReport, want yarnrpc.Resource, nodes []yarnrpc.NodeReport, queue *yarnrpc.QueueInfo) string {
+	if strings.Contains(r.Diagnostics, "AM container is launched") {
+		return fmt.Sprintf("%s has its JobManager's container (%s); the JobManager is starting there.", r.ID, want)
+	}
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s waits in queue %s for its JobManager's container (%s).", r.ID, r.Queue, want)
 	said := diagnosticsTime.ReplaceAllString(oneLine(r.Diagnostics), "")

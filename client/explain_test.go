@@ -53,6 +53,7 @@ func TestExplainAccepted(t *testing.T) {
 		"queue small": {nodes: nodes(8192), queue: &yarnrpc.QueueInfo{Name: "q", Path: "root.q", State: "RUNNING", MaximumCapacity: 0.1}, want: "The queue may grow to 10 % of the cluster, 819 MB, which is too little"},
 		"queue busy":  {nodes: nodes(8192), queue: &yarnrpc.QueueInfo{Name: "q", State: "RUNNING", CurrentCapacity: 1, Running: 3}, want: "Queue q: 100 % of its capacity used, 3 applications running, 0 waiting."},
 		"stopped":     {nodes: nodes(8192), queue: &yarnrpc.QueueInfo{Name: "q", State: "STOPPED"}, want: "The queue is STOPPED."},
+		"launched":    {nodes: nodes(8192), diag: "[Sat Nov 21 05:43:38 +0000 2026] AM container is launched, waiting for AM container to Register with RM", want: "has its JobManager's container (2048 MB, 1 vcores); the JobManager is starting there."},
 		"AM share":    {nodes: nodes(8192), diag: "Queue's AM resource limit exceeded.", want: "share for ApplicationMasters is in use"},
 	} {
 		r := r
@@ -83,7 +84,7 @@ Caused by: panic: boom
   in source -> map, operator map, subtask 2, attempt 1
   on h1 (container_1)
   main.go:7
-  	main.f`
+    main.f`
 	if e.Error() != want {
 		t.Errorf("got\n%s\nwant\n%s", e.Error(), want)
 	}

@@ -349,7 +349,7 @@ func (e *JobFailed) Error() string {
 		fmt.Fprintf(&b, "\n  on %s (%s)", f.Host, f.TaskmanagerId)
 	}
 	if f.Stack != "" {
-		b.WriteString("\n" + indent(strings.TrimRight(f.Stack, "\n")))
+		b.WriteString("\n" + indent(strings.ReplaceAll(strings.TrimRight(f.Stack, "\n"), "\t", "  ")))
 	}
 	return b.String()
 }
