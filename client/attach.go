@@ -71,6 +71,7 @@ func (s *Session) Attach(ctx context.Context, owner bool) error {
 			switch strings.TrimSpace(line) {
 			case "":
 			case "stop":
+				c.Console.Say("Stopping the session.")
 				return s.Stop(ctx)
 			case "quit":
 				s.client.Console.Say("The session goes on. To end it: echo stop | yarn-session.sh -id %s", s.App)

@@ -16,8 +16,10 @@ type Console struct {
 	out, err io.Writer
 	// terminal tells that err is a terminal: a status line may be drawn, and drawn over.
 	terminal bool
-	width    int
-	status   string
+	// shows tells that both are terminals: who reads the one reads the other.
+	shows  bool
+	width  int
+	status string
 }
 
 // NewConsole makes a console of standard output and standard error.
@@ -28,6 +30,8 @@ func NewConsole(out, err io.Writer) *Console {
 		if w, _, e := term.GetSize(int(f.Fd())); e == nil && w > 10 {
 			c.width = w
 		}
+		o, ok := out.(*os.File)
+		c.shows = ok && term.IsTerminal(int(o.Fd()))
 	}
 	return c
 }
@@ -63,6 +67,13 @@ func (c *Console) Status(format string, args ...any) {
 		c.status = string(r[:c.width-2]) + "…"
 	}
 	c.redraw()
+}
+
+// bar draws a part in percent.
+func bar(percent int64) string {
+	const width = 25
+	full := int(min(max(percent, 0), 100) * width / 100)
+	return "[" + strings.Repeat("=", full) + strings.Repeat(" ", width-full) + "]"
 }
 
 // Terminal tells whether a person watches.

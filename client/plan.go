@@ -134,10 +134,14 @@ func (p *planProcess) say(m *planpb.ToPlan) error {
 
 // output is the end of what main wrote, for a message.
 func (p *planProcess) output() string {
-	if t := p.tail.String(); t != "" {
+	switch t := p.tail.String(); {
+	case t == "":
+		return "; it wrote nothing"
+	case p.out.console.shows:
+		return "; its output is above"
+	default:
 		return "; its output:\n" + indent(t)
 	}
-	return "; it wrote nothing"
 }
 
 // wait waits for main's end and says how it ended. grace bounds the wait, 0 does not.

@@ -81,10 +81,14 @@ func (s *staging) blob(ctx context.Context, app, local string) (blob, error) {
 		return blob{}, fmt.Errorf("upload %s: %w", local, err)
 	}
 	name := filepath.Base(local)
+	drawn := int64(-1)
 	info, err := s.PutBlob(ctx, app, hdfsstate.Blob{SHA256: hash, Size: size,
 		Open: func() (io.ReadCloser, error) { return os.Open(local) },
 		Progress: func(sent int64) {
-			s.client.Console.Status("Uploading %s: %s of %s", name, formatSize(sent), formatSize(size))
+			if percent := 100 * sent / max(size, 1); percent != drawn {
+				drawn = percent
+				s.client.Console.Status("Uploading %s %s %3d %% of %s", name, bar(percent), percent, formatSize(size))
+			}
 		}})
 	s.client.Console.Status("")
 	if err != nil {

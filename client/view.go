@@ -52,8 +52,13 @@ func (v *jobView) show(reply *restpb.WatchReply) error {
 	if p == nil {
 		return nil
 	}
-	line := fmt.Sprintf("%s %s: %d of %d tasks running, %d finished, %s records in, %s out, %.1f s", v.name, reply.Status,
-		p.TasksRunning, p.TasksTotal, p.TasksFinished, formatCount(p.RecordsIn), formatCount(p.RecordsOut), float64(p.RuntimeMs)/1000)
+	records := ""
+	if p.RecordsIn > 0 || p.RecordsOut > 0 {
+		// A job that is one task hands records to nobody: zeros would look like a job that does nothing.
+		records = fmt.Sprintf("%s records in, %s out, ", formatCount(p.RecordsIn), formatCount(p.RecordsOut))
+	}
+	line := fmt.Sprintf("%s %s: %d of %d tasks running, %d finished, %s%.1f s", v.name, reply.Status,
+		p.TasksRunning, p.TasksTotal, p.TasksFinished, records, float64(p.RuntimeMs)/1000)
 	if p.SlotsHeld < p.SlotsNeeded {
 		line = fmt.Sprintf("%s %s: %d of %d slots, %d TaskManagers on their way, %.1f s", v.name, reply.Status, p.SlotsHeld, p.SlotsNeeded,
 			p.TaskmanagersPending, time.Since(v.started).Seconds())
