@@ -70,7 +70,7 @@ func (c *Client) buildJob(ctx context.Context, dir, class string, cluster config
 			c.Log.Debug("remove the build's directory", "error", err)
 		}
 	}}
-	build := &goBuild{client: c, tmp: tmp, pkg: pkg}
+	build := &goBuild{client: c, tmp: tmp, pkg: pkg, given: filepath.Join(dir, strings.TrimPrefix(pkg, abs))}
 	if err := build.workspace(ctx); err != nil {
 		b.close()
 		return nil, err
@@ -106,6 +106,8 @@ type goBuild struct {
 	tmp string
 	// pkg is the package's directory; it moves into tmp when the package belongs to no module.
 	pkg string
+	// given is that directory as the user named it, for messages.
+	given string
 	// work is the go.work file to build with; "off" builds the module as it is.
 	work string
 }
@@ -211,11 +213,11 @@ func (b *goBuild) run(ctx context.Context, out string, platform config.Platform)
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
-		return usage("go build of %s failed:\n%s", b.pkg, strings.TrimRight(output.String(), "\n"))
+		return usage("go build of %s failed:\n%s", b.given, strings.ReplaceAll(strings.TrimRight(output.String(), "\n"), b.pkg, b.given))
 	}
 	// Of any other package go build writes an archive, or nothing.
 	if _, err := binaryPlatform(out); err != nil {
-		return usage("%s is not a program: its package must be main", b.pkg)
+		return usage("%s is not a program: its package must be main", b.given)
 	}
 	return nil
 }
@@ -314,8 +316,9 @@ func (c *Client) Init(dir string) error {
 		return fmt.Errorf("init: %w", err)
 	}
 	c.Console.Print("Wrote %s, a job that counts words. Next:", main)
-	c.Console.Print("  cd %s && go run . -input main.go", dir)
-	c.Console.Print("  weft run %s -input hdfs:///some/text -output hdfs:///some/counts", dir)
+	c.Console.Print("  cd %s", dir)
+	c.Console.Print("  go run . -input main.go                                             here, in one process")
+	c.Console.Print("  weft run . -input hdfs:///some/text -output hdfs:///some/counts     in a session on YARN")
 	return nil
 }
 
