@@ -53,7 +53,7 @@ func Load(getenv func(string) string) (*Conf, error) {
 			return loadDirs(getenv, []string{dir})
 		}
 	}
-	return nil, fmt.Errorf("%w: HADOOP_CONF_DIR, YARN_CONF_DIR and HADOOP_HOME are not set or have no configuration, and %s has none of %s: "+
+	return nil, fmt.Errorf("%w: HADOOP_CONF_DIR, YARN_CONF_DIR and HADOOP_HOME are not set or have no configuration, %s have none of %s: "+
 		"set HADOOP_CONF_DIR to the directory that holds the cluster's core-site.xml and yarn-site.xml",
 		ErrNoConfiguration, strings.Join(candidates, " and "), strings.Join(siteFiles, ", "))
 }
