@@ -37,7 +37,19 @@ var (
 	HeartbeatIdle = seconds(sectionYARN, "yarn.heartbeat.interval", "5",
 		"How often the ApplicationMaster tells the ResourceManager that it lives while it needs nothing.", alias("yarn.heartbeat-delay"))
 	MaximumFailedContainers = declare("Integer", parseInt(-1, 1<<30), sectionYARN, "yarn.maximum-failed-containers", "-1",
-		"The application fails after this many containers have failed; -1 for no bound.")
+		"The application fails when more containers than this have failed within yarn.failed-containers-validity-interval; -1 for no bound. Preempted containers and those of lost nodes do not count.")
+	FailedContainersValidity = durationOrNone(sectionYARN, "yarn.failed-containers-validity-interval", "1 h",
+		"Failures of containers that are older do not count against yarn.maximum-failed-containers; -1 counts all.")
+	ReallocateFailed = boolean(sectionYARN, "yarn.reallocate-failed", "true",
+		"Accepted from configurations of old: containers that are lost are always replaced while jobs need them.")
+	MaxStartFailureRate = float(sectionYARN, "resourcemanager.start-worker.max-failure-rate", "10",
+		"When more TaskManagers than this fail within a minute, resourcemanager.start-worker.retry-interval passes before others are asked for.")
+	StartRetryInterval = duration(sectionYARN, "resourcemanager.start-worker.retry-interval", "3 s",
+		"The longest pause after failed TaskManagers before others are asked for.")
+	NodeExclusionFailures = integer(sectionYARN, "yarn.node-exclusion.failures", 0, "3",
+		"After this many TaskManagers in a row that did not start on a node, no containers are taken there for yarn.node-exclusion.interval; 0 excludes no node. At most half of the nodes are excluded.")
+	NodeExclusionInterval = duration(sectionYARN, "yarn.node-exclusion.interval", "10 min",
+		"How long a node is excluded.")
 	StagingDirectory = text(sectionYARN, "yarn.staging-directory", "",
 		"Directory under which .weft/ is made for uploads; the user's home directory without it.")
 	FileReplication = declare("Integer", parseInt(-1, 512), sectionYARN, "yarn.file-replication", "-1",
