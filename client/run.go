@@ -207,6 +207,10 @@ func (r *jobRun) checkFiles(ctx context.Context, g *planpb.JobGraph) error {
 		}
 		return err == nil, err == nil, err
 	}
+	if slices.Contains(g.Inputs, "") || slices.Contains(g.Outputs, "") {
+		// It would mean the home directory, and most often is an option that was forgotten.
+		return usage("a source or sink of the job has an empty path: is an argument of the job missing?")
+	}
 	for _, in := range g.Inputs {
 		found, seen, err := look(in)
 		if err != nil {
