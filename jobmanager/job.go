@@ -64,6 +64,8 @@ type job struct {
 	sequence  uint64
 	truncated bool
 	changed   chan struct{} // closed and replaced at each event
+	// told tells that somebody outside was told the job's end.
+	told bool
 }
 
 // workerRef is one worker process of a job.
@@ -123,6 +125,10 @@ func (m *JobManager) submit(r *restpb.SubmitRequest) (*job, error) {
 	j.strategy = execution.NewRestarts(strategy, rand.Float64)
 	m.jobs[jid] = j
 	m.order = append(m.order, j)
+	if m.first == nil {
+		m.first = j
+		close(m.hasFirst)
+	}
 	m.forget()
 	m.o.Log.Info("job submitted", "job", jid, "name", r.GetGraph().GetName(), "slots", x.Slots())
 	j.move(planpb.JobStatus_CREATED, nil)
@@ -139,8 +145,16 @@ func (m *JobManager) await(j *job) {
 	case len(j.fences) > 0:
 		j.note("waiting until it is certain that the workers of the attempt before have ended")
 	default:
-		j.note(fmt.Sprintf("waiting for %d slots", j.x.Slots()))
+		j.note("waiting for " + slotsText(j.x.Slots()))
 	}
+}
+
+// slotsText is a number of slots for people.
+func slotsText(n int) string {
+	if n == 1 {
+		return "1 slot"
+	}
+	return fmt.Sprintf("%d slots", n)
 }
 
 // forget drops the oldest ended jobs. One whose workers still run stays: their end gives its slots back.

@@ -241,7 +241,7 @@ func TestRequestFailed(t *testing.T) {
 	if got := w.GetResult().GetFailure().GetMessage(); got != want {
 		t.Errorf("got  %s\nexpected %s", got, want)
 	}
-	sameLines(t, story(w), []string{"CREATED", "note: waiting for 1 slots", "FAILING: " + want, "FAILED: " + want})
+	sameLines(t, story(w), []string{"CREATED", "note: waiting for 1 slot", "FAILING: " + want, "FAILED: " + want})
 	c.requires(0)
 	next := c.run(1) // the next job asks again
 	c.requires(1)
