@@ -64,8 +64,6 @@ type job struct {
 	sequence  uint64
 	truncated bool
 	changed   chan struct{} // closed and replaced at each event
-	// told tells that somebody outside was told the job's end.
-	told bool
 }
 
 // workerRef is one worker process of a job.
@@ -125,10 +123,6 @@ func (m *JobManager) submit(r *restpb.SubmitRequest) (*job, error) {
 	j.strategy = execution.NewRestarts(strategy, rand.Float64)
 	m.jobs[jid] = j
 	m.order = append(m.order, j)
-	if m.first == nil {
-		m.first = j
-		close(m.hasFirst)
-	}
 	m.forget()
 	m.o.Log.Info("job submitted", "job", jid, "name", r.GetGraph().GetName(), "slots", x.Slots())
 	j.move(planpb.JobStatus_CREATED, nil)
