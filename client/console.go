@@ -116,8 +116,8 @@ func (p *passThrough) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
-// flush forwards a last line without an end.
-func (p *passThrough) flush() {
+// Flush forwards a last line without an end.
+func (p *passThrough) Flush() {
 	if len(p.rest) > 0 {
 		p.emit(p.rest)
 		p.rest = nil

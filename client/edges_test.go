@@ -20,9 +20,9 @@ func TestMainLeavesAProcessBehind(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer func() { _ = syscall.Kill(-p.cmd.Process.Pid, syscall.SIGKILL) }() // the sleep
-	defer p.end()
-	if err := p.wait(t.Context()); err != nil {
+	defer func() { _ = syscall.Kill(-p.PID(), syscall.SIGKILL) }() // the sleep
+	defer p.End()
+	if err := p.Wait(t.Context()); err != nil {
 		t.Errorf("main's end: %v", err)
 	}
 }
@@ -39,7 +39,7 @@ func TestMainThatSaysGarbage(t *testing.T) {
 		if err == nil || g != nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v, %v", text, g, err)
 		}
-		p.end()
+		p.End()
 	}
 }
 

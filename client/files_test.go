@@ -202,7 +202,7 @@ func TestPassThroughKeepsTheTail(t *testing.T) {
 	if _, err := io.WriteString(p, "no newline"); err != nil {
 		t.Fatal(err)
 	}
-	p.flush()
+	p.Flush()
 	if !strings.HasSuffix(out.String(), "9\nno newline") || out.Len() != 22010 {
 		t.Errorf("%d bytes came through", out.Len())
 	}

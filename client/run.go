@@ -62,7 +62,7 @@ func (c *Client) RunJob(ctx context.Context, run Run) error {
 		<-uploaded
 		return err
 	}
-	defer r.plan.end()
+	defer r.plan.End()
 	err = r.serve(ctx, uploaded)
 	if err != nil && ctx.Err() != nil {
 		r.leave()
@@ -120,14 +120,14 @@ func (r *jobRun) serve(ctx context.Context, uploaded <-chan error) error {
 		}
 		if result != nil {
 			r.results = append(r.results, result)
-			if err := r.plan.say(&planpb.ToPlan{Kind: &planpb.ToPlan_Result{Result: result}}); err != nil {
+			if err := r.plan.Say(&planpb.ToPlan{Kind: &planpb.ToPlan_Result{Result: result}}); err != nil {
 				return err
 			}
 		}
 		// The limit is for planning; what main does between two calls of Execute is its own affair.
 		limit = 0
 	}
-	waitErr := r.plan.wait(ctx)
+	waitErr := r.plan.Wait(ctx)
 	if err := ctx.Err(); err != nil {
 		return context.Cause(ctx)
 	}
@@ -170,7 +170,7 @@ func (r *jobRun) execute(ctx context.Context, g *planpb.JobGraph) (*planpb.JobRe
 	r.current = job
 	r.client.Console.Print("Job has been submitted with JobID %s", job)
 	submitted := &planpb.Submitted{JobId: job.String(), Detached: r.run.Detached}
-	if err := r.plan.say(&planpb.ToPlan{Kind: &planpb.ToPlan_Submitted{Submitted: submitted}}); err != nil {
+	if err := r.plan.Say(&planpb.ToPlan{Kind: &planpb.ToPlan_Submitted{Submitted: submitted}}); err != nil {
 		return nil, err
 	}
 	if r.run.Detached {
@@ -246,17 +246,6 @@ func (r *jobRun) environment() map[string]string {
 	}
 	for k, v := range r.client.Config.WithPrefix("containerized.taskmanager.env.") {
 		out[k] = v
-	}
-	return out
-}
-
-// jobConfig is what travels with a job: the command line and what the session was not started with. Secrets stay here.
-func (c *Client) jobConfig() map[string]string {
-	out := c.Config.LayerMap(config.CommandLine)
-	for k := range out {
-		if rest.IsSecretKey(k) {
-			delete(out, k)
-		}
 	}
 	return out
 }
@@ -369,13 +358,13 @@ func (c *Client) Info(ctx context.Context, run Run) error {
 	if err != nil {
 		return err
 	}
-	defer plan.end()
+	defer plan.End()
 	graph, err := plan.next(ctx, config.Get(c.Config, config.PlanTimeout))
 	if err != nil {
 		return err
 	}
 	if graph == nil {
-		_ = plan.wait(ctx)
+		_ = plan.Wait(ctx)
 		return plan.withoutExecute()
 	}
 	if err := checkProtocol(graph); err != nil {

@@ -172,6 +172,9 @@ func (b *backend) Submit(ctx context.Context, r *restpb.SubmitRequest) (*restpb.
 		if b.m.ending {
 			return nil, rest.Unavailable("the cluster is being shut down")
 		}
+		if err := b.m.takes(r); err != nil {
+			return nil, err
+		}
 		j, err := b.m.submit(r)
 		if err != nil {
 			return nil, rest.Invalid("%v", err)
@@ -192,7 +195,9 @@ func (b *backend) Watch(ctx context.Context, jid id.Job, since uint64, wait time
 				return nil, rest.JobNotFound(jid)
 			}
 			changed = j.changed
-			return j.watched(since), nil
+			reply := j.watched(since)
+			j.told = j.told || reply.GetEnded()
+			return reply, nil
 		})
 		if err != nil || len(reply.GetEvents()) > 0 || reply.GetEnded() {
 			return reply, err

@@ -64,6 +64,8 @@ type job struct {
 	sequence  uint64
 	truncated bool
 	changed   chan struct{} // closed and replaced at each event
+	// told tells that somebody outside was told the job's end.
+	told bool
 }
 
 // workerRef is one worker process of a job.
@@ -121,8 +123,15 @@ func (m *JobManager) submit(r *restpb.SubmitRequest) (*job, error) {
 		return nil, err
 	}
 	j.strategy = execution.NewRestarts(strategy, rand.Float64)
+	if err := j.useBlobs(); err != nil {
+		return nil, err
+	}
 	m.jobs[jid] = j
 	m.order = append(m.order, j)
+	if m.first == nil {
+		m.first = j
+		close(m.hasFirst)
+	}
 	m.forget()
 	m.o.Log.Info("job submitted", "job", jid, "name", r.GetGraph().GetName(), "slots", x.Slots())
 	j.move(planpb.JobStatus_CREATED, nil)
@@ -249,6 +258,7 @@ func (m *JobManager) ended(j *job, status planpb.JobStatus) {
 	r.Accumulators = jobview.Merge(all)
 	j.result = r
 	j.move(status, r.Failure)
+	j.releaseBlobs()
 	// The binary's reference, the arguments and what the graph carries for workers are not needed any more; the documents are.
 	g := j.x.Graph
 	j.x.Graph = &planpb.JobGraph{Name: g.GetName(), Mode: g.GetMode(), Vertices: g.GetVertices(), Edges: g.GetEdges(), Config: g.GetConfig(),

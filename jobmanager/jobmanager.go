@@ -34,13 +34,18 @@ type JobManager struct {
 	started time.Time
 
 	// Owned by the loop.
-	jobs    map[id.Job]*job
-	order   []*job // submission order
-	tms     map[string]*taskManager
-	pending map[string]time.Time // launched, not registered yet
-	lost    map[string]lostTaskManager
+	jobs  map[id.Job]*job
+	order []*job // submission order
+	// first is the job that was submitted first; hasFirst is closed when there is one.
+	first    *job
+	hasFirst chan struct{}
+	tms      map[string]*taskManager
+	pending  map[string]time.Time // launched, not registered yet
+	lost     map[string]lostTaskManager
 	// released are those given back because they had nothing to do, until the platform says that they have ended.
 	released map[string]bool
+	// gone tells of TaskManagers whether all of them has ended, where that can be seen (Options.Watch).
+	gone map[string]func() bool
 	// refused is the driver's last reason why there are no more TaskManagers; empty when there is none.
 	refused string
 	// ending: the cluster is being shut down.
@@ -67,14 +72,14 @@ func New(o Options) (*JobManager, error) {
 		return nil, err
 	}
 	if o.Target == "" {
-		o.Target = "yarn-session"
+		o.Target = TargetSession
 	}
 	host, err := os.Hostname()
 	if err != nil {
 		host = "localhost"
 	}
-	return &JobManager{o: o, s: o.settings(), l: newLoop(), host: host, started: time.Now(), jobs: map[id.Job]*job{}, tms: map[string]*taskManager{},
-		pending: map[string]time.Time{}, lost: map[string]lostTaskManager{}, released: map[string]bool{}}, nil
+	return &JobManager{o: o, s: o.settings(), l: newLoop(), host: host, started: time.Now(), hasFirst: make(chan struct{}), jobs: map[id.Job]*job{}, tms: map[string]*taskManager{},
+		pending: map[string]time.Time{}, lost: map[string]lostTaskManager{}, released: map[string]bool{}, gone: map[string]func() bool{}}, nil
 }
 
 // Backend is what REST shows and changes.

@@ -61,7 +61,7 @@ type Options struct {
 	Epoch uint64
 	// ClusterID names the cluster; on YARN the application id.
 	ClusterID string
-	// Target is how the cluster runs, for the pages: "yarn-session", "standalone", …
+	// Target is how the cluster runs: TargetSession and its like, "standalone", …; it decides whose submissions are taken.
 	Target string
 	// Secret is the cluster's.
 	Secret security.Secret
@@ -76,6 +76,11 @@ type Options struct {
 	Version, Revision string
 	// RPCListen is where TaskManagers dial.
 	RPCListen net.Listener
+	// Blobs are files that TaskManagers fetch from here; nil where they have a shared file system.
+	Blobs *Blobs
+	// Watch looks at a TaskManager that has registered; the function it gives tells later whether all of it has certainly ended.
+	// Nil, or nil for a TaskManager, where only the driver or time can tell.
+	Watch func(taskManagerID string) (ended func() bool)
 }
 
 // limits and times that follow from the configuration.

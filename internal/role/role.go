@@ -12,11 +12,9 @@ import (
 
 // Names of the environment variables that carry the role into a job binary.
 const (
-	EnvRole = "WEFT_ROLE"
-	EnvFD   = "WEFT_ROLE_FD"
-	// EnvConfig is set for the plan role: a JSON object of the configuration by file and command line, over which options
-	// set in main win (parallelism.default is what operators without a parallelism of their own get). No secrets.
-	EnvConfig = "WEFT_ROLE_CONFIG"
+	EnvRole   = planpb.EnvRole
+	EnvFD     = planpb.EnvFD
+	EnvConfig = planpb.EnvConfig
 )
 
 // Role is what a job binary does in this process.
@@ -25,7 +23,7 @@ type Role string
 // The roles.
 const (
 	Local  Role = ""
-	Plan   Role = "plan"
+	Plan   Role = planpb.RolePlan
 	Worker Role = "worker"
 )
 

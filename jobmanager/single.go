@@ -1,0 +1,119 @@
+package jobmanager
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/weft-project/weft/graph/execution"
+	"github.com/weft-project/weft/id"
+	"github.com/weft-project/weft/rest"
+	"github.com/weft-project/weft/rest/restpb"
+	"github.com/weft-project/weft/rpc/planpb"
+)
+
+// What Options.Target says of clusters that are there for one job or one main, and end with it.
+const (
+	TargetSession     = "yarn-session"
+	TargetPerJob      = "yarn-per-job"
+	TargetApplication = "yarn-application"
+)
+
+// fetchPoll is how often Fetched looks.
+const fetchPoll = 20 * time.Millisecond
+
+// takes refuses submissions from outside to a cluster that is not for them. It is called in the loop.
+func (m *JobManager) takes(r *restpb.SubmitRequest) error {
+	switch m.o.Target {
+	case TargetPerJob:
+		if first := m.first; first != nil && r.GetJobId() != first.id.String() {
+			return rest.Conflict("this cluster is for one job, %s, and takes no other: start a session with yarn-session.sh for several", first.id)
+		}
+	case TargetApplication:
+		return rest.Conflict("the jobs of this cluster come from its own main: start a session with yarn-session.sh to submit jobs to")
+	}
+	return nil
+}
+
+// Submit is for the main that runs beside this JobManager.
+func (m *JobManager) Submit(ctx context.Context, r *restpb.SubmitRequest) (id.Job, error) {
+	return query(ctx, m, func() (id.Job, error) {
+		if m.ending {
+			return id.Job{}, errors.New("the cluster is being shut down")
+		}
+		j, err := m.submit(r)
+		if err != nil {
+			return id.Job{}, err
+		}
+		return j.id, nil
+	})
+}
+
+// FirstJob waits for the first submission and gives its job.
+func (m *JobManager) FirstJob(ctx context.Context) (id.Job, error) {
+	select {
+	case <-m.hasFirst:
+	case <-m.l.done:
+		return id.Job{}, errStopped
+	case <-ctx.Done():
+		return id.Job{}, context.Cause(ctx)
+	}
+	return query(ctx, m, func() (id.Job, error) { return m.first.id, nil })
+}
+
+// Result waits for a job's end and gives its result.
+func (m *JobManager) Result(ctx context.Context, jid id.Job) (*planpb.JobResult, error) {
+	for {
+		var changed chan struct{}
+		result, err := query(ctx, m, func() (*planpb.JobResult, error) {
+			j := m.jobs[jid]
+			if j == nil {
+				return nil, rest.JobNotFound(jid)
+			}
+			changed = j.changed
+			if !execution.Ended(j.x.Status) {
+				return nil, nil
+			}
+			return j.result, nil
+		})
+		if err != nil || result != nil {
+			return result, err
+		}
+		select {
+		case <-changed:
+		case <-m.l.done:
+			return nil, errStopped
+		case <-ctx.Done():
+			return nil, context.Cause(ctx)
+		}
+	}
+}
+
+// Fetched waits until somebody was told the ends of all jobs, or ctx ends.
+func (m *JobManager) Fetched(ctx context.Context) {
+	look := time.NewTicker(fetchPoll)
+	defer look.Stop()
+	for {
+		told, err := query(ctx, m, func() (bool, error) {
+			for _, j := range m.order {
+				if !j.told {
+					return false, nil
+				}
+			}
+			return true, nil
+		})
+		if told || err != nil {
+			return
+		}
+		select {
+		case <-look.C:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// Shutdown ends Run, as a request over REST does.
+func (m *JobManager) Shutdown(ctx context.Context) error {
+	return m.l.ask(ctx, func() { m.end(nil) })
+}
