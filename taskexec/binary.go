@@ -88,11 +88,7 @@ func removeIfThere(path string) error {
 
 // download copies one file and checks its hash.
 func (m *manager) download(ctx context.Context, ref *controlpb.BlobRef, to string, want []byte, mode os.FileMode) error {
-	store, path, err := m.o.Files.Get(ref.GetUri())
-	if err != nil {
-		return err
-	}
-	in, err := store.Open(ctx, path)
+	in, err := m.open(ctx, ref)
 	if err != nil {
 		return err
 	}

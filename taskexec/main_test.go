@@ -29,6 +29,9 @@ func TestMain(m *testing.M) {
 // playWorker speaks the worker's side of the protocol.
 func playWorker(part string) int {
 	switch part {
+	case "eater":
+		eat()
+		return 0
 	case "exit":
 		fmt.Println("cannot go on: no licence")
 		return 3
@@ -100,6 +103,17 @@ func deployed(part string, d *controlpb.Deploy, send func(*controlpb.FromWorker)
 		return 2
 	case "eat":
 		eat()
+	case "child":
+		// What eats is a process that the worker has started.
+		self, err := os.Executable()
+		if err != nil {
+			return 6
+		}
+		cmd := exec.Command(self, "eater")
+		cmd.Env = []string{role.EnvRole + "=" + string(role.Worker)}
+		if err := cmd.Run(); err != nil {
+			return 7
+		}
 	}
 	states := &controlpb.TaskStates{Sequence: 1}
 	for _, t := range d.GetTasks() {

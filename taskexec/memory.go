@@ -21,6 +21,8 @@ const (
 	goal = 0.9
 	// slimInterval is the least time between two attempts to give memory of this process back.
 	slimInterval = 5 * time.Second
+	// familyInterval is how often the processes that workers have started are looked for, which is dearer than looking at the workers.
+	familyInterval = time.Second
 )
 
 // share is what slots slots may use, in bytes.
@@ -42,8 +44,14 @@ func (m *manager) watchMemory() {
 	own := residentMemory(os.Getpid())
 	total := own
 	var worst *worker
+	if time.Since(m.counted) > familyInterval {
+		m.countFamilies()
+	}
 	for _, w := range m.workers {
 		w.rss = residentMemory(w.pid())
+		if w.rss > 0 {
+			w.rss += w.children
+		}
 		total += w.rss
 		if worst == nil || m.over(w) > m.over(worst) {
 			worst = w
@@ -61,6 +69,19 @@ func (m *manager) watchMemory() {
 		m.share(int(worst.start.GetSlots()))>>20, m.o.ProcessMemory>>20)
 	m.o.Log.Error(message, "job", worst.start.GetJobId(), "taskmanager-mib", own>>20)
 	worst.giveUp(m.failure(planpb.FailureDomain_USER, message))
+}
+
+// countFamilies adds up what the processes have that workers have started: YARN counts them too.
+func (m *manager) countFamilies() {
+	m.counted = time.Now()
+	pids := make([]int, 0, len(m.workers))
+	for _, w := range m.workers {
+		pids = append(pids, w.pid())
+	}
+	sums := descendantsMemory(pids)
+	for _, w := range m.workers {
+		w.children = sums[w.pid()]
+	}
 }
 
 // slim gives back what this process itself does not need any more: it is what makes the container full (job graphs may be large), and

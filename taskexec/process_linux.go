@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
+	"slices"
 	"strconv"
 	"syscall"
 	"time"
@@ -148,3 +149,48 @@ func physicalMemory() int64 {
 	return int64(info.Totalram) * int64(info.Unit)
 }
 func isBusy(err error) bool { return errors.Is(err, syscall.ETXTBSY) }
+
+// descendantsMemory adds up the resident memory, in bytes, of all processes that descend from each of roots, themselves left out.
+func descendantsMemory(roots []int) map[int]int64 {
+	entries, err := os.ReadDir("/proc")
+	if err != nil {
+		return nil
+	}
+	parents := map[int]int{}
+	for _, e := range entries {
+		if pid, err := strconv.Atoi(e.Name()); err == nil {
+			if parent := parentOf(pid); parent > 1 {
+				parents[pid] = parent
+			}
+		}
+	}
+	sums := map[int]int64{}
+	for pid := range parents {
+		// A chain is not longer than there are processes, whatever /proc says while it changes.
+		for at, steps := parents[pid], 0; at > 1 && steps < len(parents); at, steps = parents[at], steps+1 {
+			if slices.Contains(roots, at) {
+				sums[at] += residentMemory(pid)
+				break
+			}
+		}
+	}
+	return sums
+}
+
+// parentOf gives the parent of a process; 0 when it is gone.
+func parentOf(pid int) int {
+	b, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
+	if err != nil {
+		return 0
+	}
+	// The name, in parentheses, may hold anything; state and parent follow it.
+	fields := bytes.Fields(b[bytes.LastIndexByte(b, ')')+1:])
+	if len(fields) < 2 {
+		return 0
+	}
+	parent, err := strconv.Atoi(string(fields[1]))
+	if err != nil {
+		return 0
+	}
+	return parent
+}

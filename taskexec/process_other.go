@@ -48,3 +48,6 @@ func residentMemory(int) int64 { return 0 }
 
 // physicalMemory is not known here.
 func physicalMemory() int64 { return 0 }
+
+// descendantsMemory is not known here.
+func descendantsMemory([]int) map[int]int64 { return nil }

@@ -8,13 +8,11 @@ import (
 	"os"
 	"time"
 
-	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
 	"github.com/weft-project/weft/rpc/controlpb"
 	"github.com/weft-project/weft/rpc/version"
-	"github.com/weft-project/weft/security"
 )
 
 const (
@@ -80,15 +78,9 @@ func (m *manager) connect(ctx context.Context) {
 
 // once is one connection from dialling to its end.
 func (m *manager) once(ctx context.Context) error {
-	addr, err := m.o.JobManager(ctx)
+	conn, addr, err := m.dial(ctx)
 	if err != nil {
-		return fmt.Errorf("find the JobManager: %w", err)
-	}
-	creds := security.GRPCCredentials(m.o.Secret.Derive(security.LabelControl))
-	conn, err := grpc.NewClient("passthrough:///"+addr, grpc.WithTransportCredentials(creds), grpc.WithNoProxy(),
-		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(maxMessage), grpc.MaxCallSendMsgSize(maxMessage)))
-	if err != nil {
-		return fmt.Errorf("JobManager %s: %w", addr, err)
+		return err
 	}
 	defer conn.Close()
 	ctx, drop := context.WithCancelCause(ctx)

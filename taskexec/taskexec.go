@@ -114,6 +114,8 @@ type manager struct {
 	timeout time.Duration
 	// slimmed is when memory of this process was given back last.
 	slimmed time.Time
+	// counted is when the workers' descendants were looked for last.
+	counted time.Time
 }
 
 // Run is a TaskManager's life: until ctx ends or the JobManager ends it (both nil), or it can not go on. Its workers are

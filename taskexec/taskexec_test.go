@@ -266,6 +266,7 @@ func TestWorkerEnds(t *testing.T) {
 		{part: "refuse", texts: []string{"main built another graph"}},
 		{part: "exit-late", deploy: true, texts: []string{"exit code 2", "while its tasks ran", "concurrent map writes"}},
 		{part: "eat", deploy: true, texts: []string{"too much memory", "taskmanager.memory.process.size"}},
+		{part: "child", deploy: true, texts: []string{"too much memory"}},
 		{part: "serve", killed: true, external: true, texts: []string{"killed by signal 9"}},
 	} {
 		n := int32(attempt)

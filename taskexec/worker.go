@@ -36,7 +36,8 @@ type worker struct {
 	// address is the worker's data plane.
 	address string
 	metrics []*controlpb.TaskMetrics
-	rss     int64
+	// rss is the resident memory of the process and of its descendants, children the latter's part, looked at more rarely.
+	rss, children int64
 	// stopping: the end is wanted, its cause is not a failure.
 	stopping   bool
 	stopReason string
