@@ -4,7 +4,7 @@ import "time"
 
 // A job is not deployed again while a worker of its earlier attempt may still run on a TaskManager that was lost (F3): the
 // worker could commit what the new attempt does again. A fence falls when the platform says that the container has ended, when
-// the TaskManager comes back and its worker is gone, or when the TaskManager must have stopped its workers by itself.
+// the TaskManager comes back and its worker is gone, when its process is seen to have ended (Options.Watch), or when the TaskManager must have stopped its workers by itself.
 
 // fence notes the jobs that have a worker on a TaskManager whose connection has ended, and has the driver look soon.
 func (m *JobManager) fence(id string, now time.Time) {
@@ -41,9 +41,31 @@ func (m *JobManager) returned(tm *taskManager) {
 // fenced tells whether a job must wait. Fences that are too old to hold are taken down.
 func (m *JobManager) fenced(j *job, now time.Time) bool {
 	for id, since := range j.fences {
-		if now.Sub(since) > m.s.leaderless {
+		switch gone := m.gone[id]; {
+		case now.Sub(since) > m.s.leaderless:
 			delete(j.fences, id)
+		case gone != nil && gone():
+			m.o.Log.Info("TaskManager has ended", "taskmanager", id)
+			m.unfence(id)
+			delete(m.gone, id)
 		}
 	}
 	return len(j.fences) > 0
+}
+
+// watch has a TaskManager looked at by who can see its process.
+func (m *JobManager) watch(id string) {
+	if m.o.Watch == nil {
+		return
+	}
+	// Ended ones that no job waits for are forgotten here.
+	for other, ended := range m.gone {
+		if m.tms[other] == nil && ended() {
+			m.unfence(other)
+			delete(m.gone, other)
+		}
+	}
+	if ended := m.o.Watch(id); ended != nil {
+		m.gone[id] = ended
+	}
 }

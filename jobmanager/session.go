@@ -143,6 +143,7 @@ func (m *JobManager) taskManagerRegistered(tm *taskManager) {
 	delete(m.pending, tm.id)
 	delete(m.lost, tm.id)
 	m.tms[tm.id] = tm
+	m.watch(tm.id)
 	m.refused = ""
 	tm.send(&controlpb.ToTaskManager{Kind: &controlpb.ToTaskManager_Registered{Registered: &controlpb.Registered{
 		HeartbeatIntervalMs: m.s.heartbeatInterval.Milliseconds(), HeartbeatTimeoutMs: m.s.heartbeatTimeout.Milliseconds(),

@@ -33,6 +33,8 @@ type Route struct {
 	Query string
 	// Doc is a phrase for docs/rest.md.
 	Doc string
+	// body is how large a request's body may be, where that is more than usual.
+	body int64
 
 	handle handler
 }
@@ -119,6 +121,8 @@ var taskManagerRoutes = []Route{
 var weftRoutes = []Route{
 	{Method: "GET", Path: "/weft/cluster", Doc: "who and where the cluster is", handle: handleCluster},
 	{Method: "POST", Path: "/weft/jobs", Access: AccessOwner, Doc: "submits a job (SubmitRequest)", handle: handleSubmit},
+	{Method: "GET", Path: "/weft/blobs/:sha256", Access: AccessOwner, Doc: "whether an uploaded file is there, on clusters without a shared file system", handle: handleBlobStatus},
+	{Method: "PUT", Path: "/weft/blobs/:sha256", Access: AccessOwner, Doc: "uploads a file, which must have this SHA-256", body: maxBlob, handle: handleBlobUpload},
 	{Method: "GET", Path: "/weft/jobs/:jobid/watch", Access: AccessOwner, Query: "since wait", Doc: "waits for news of a job (WatchReply); wait in milliseconds, at most 60000", handle: handleWatch},
 }
 

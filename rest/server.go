@@ -50,6 +50,8 @@ type Options struct {
 	LogDir string
 	// Pages serves / and /ui/ and all below it; nil for a server without pages.
 	Pages http.Handler
+	// Blobs keeps uploaded files; nil where there is a shared file system.
+	Blobs Blobs
 	Log   *slog.Logger
 	// Lookup resolves a host name; nil for the system's resolver.
 	Lookup LookupFunc
@@ -60,6 +62,7 @@ type Server struct {
 	backend Backend
 	auth    *authenticator
 	logs    LogDir
+	blobs   Blobs
 	log     *slog.Logger
 	mux     *http.ServeMux
 	origin  *http.CrossOriginProtection
@@ -80,6 +83,7 @@ func NewServer(o Options) (*Server, error) {
 		backend: o.Backend,
 		auth:    auth,
 		logs:    LogDir(o.LogDir),
+		blobs:   o.Blobs,
 		log:     o.Log,
 		mux:     http.NewServeMux(),
 		origin:  http.NewCrossOriginProtection(),
@@ -154,6 +158,7 @@ func (s *Server) routeHandler(route Route) http.Handler {
 			if r.Method == http.MethodPost {
 				limit = maxSubmitBody
 			}
+			limit = max(limit, route.body)
 			r.Body = http.MaxBytesReader(w, r.Body, limit)
 		}
 		if err := route.handle(s, w, r); err != nil {

@@ -1,0 +1,45 @@
+package rest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+)
+
+// HasBlob asks whether an uploaded file is there. kept is false where the JobManager keeps no files.
+func (c *Client) HasBlob(ctx context.Context, sha256 string) (present, kept bool, err error) {
+	status, err := get[BlobStatus](ctx, c, "/weft/blobs/"+sha256)
+	var answer *Error
+	if errors.As(err, &answer) && answer.Status == http.StatusNotFound {
+		return false, false, nil
+	}
+	return status.Present, true, err
+}
+
+// PutBlob uploads a file of this hash and size.
+func (c *Client) PutBlob(ctx context.Context, sha256 string, size int64, content io.Reader) error {
+	const path = "/weft/blobs/"
+	request, err := http.NewRequestWithContext(ctx, http.MethodPut, c.base+path+sha256, content)
+	if err != nil {
+		return fmt.Errorf("request PUT %s: %w", path, err)
+	}
+	request.ContentLength = size
+	if c.token != "" {
+		request.Header.Set("Authorization", "Bearer "+c.token)
+	}
+	response, err := c.http.Do(request)
+	if err != nil {
+		return c.unreachable(err)
+	}
+	defer response.Body.Close()
+	answer, err := io.ReadAll(io.LimitReader(response.Body, maxBody))
+	if err != nil {
+		return &Unreachable{Address: c.address, Cause: err, Maybe: true}
+	}
+	if response.StatusCode != http.StatusOK {
+		return c.refused(http.MethodPut, path+sha256, response.StatusCode, answer)
+	}
+	return nil
+}
