@@ -3,7 +3,6 @@ package config
 import (
 	"errors"
 	"fmt"
-	"iter"
 	"maps"
 	"slices"
 	"strings"
@@ -44,16 +43,23 @@ type entry struct {
 	spelled string
 	// source says where: "conf/config.yaml, line 12" or "-yjm".
 	source string
+	// rank orders the spellings of one option: 0 is its own key, n its n-th alias. A lower one wins within a layer.
+	rank int
 }
+
+// oldKey is an alias that was used.
+type oldKey struct{ key, source string }
 
 // Config holds values by key. The zero value is not usable; use New. It is not safe for concurrent writes.
 type Config struct {
 	layers [layers]map[string]entry
+	// old holds the aliases that were used, whether or not their values hold.
+	old map[string]oldKey
 }
 
 // New gives an empty configuration: every option has its default.
 func New() *Config {
-	c := &Config{}
+	c := &Config{old: map[string]oldKey{}}
 	for i := range c.layers {
 		c.layers[i] = map[string]entry{}
 	}
@@ -71,26 +77,28 @@ func FromMap(values map[string]string) *Config {
 
 // Clone gives an independent copy.
 func (c *Config) Clone() *Config {
-	n := &Config{}
+	n := &Config{old: maps.Clone(c.old)}
 	for i := range c.layers {
 		n.layers[i] = maps.Clone(c.layers[i])
 	}
 	return n
 }
 
-// Set gives key a value in a layer. An alias is stored under the option's own key, unless the layer has that already.
-// source says where the value was written and may be empty.
+// Set gives key a value in a layer. An alias is stored under the option's own key, unless the layer has that, or an alias that
+// comes before it, already. source says where the value was written and may be empty.
 func (c *Config) Set(l Layer, key, value, source string) {
 	e := entry{value: value, source: source}
 	if d, a := find(key); a != nil {
-		if own, ok := c.layers[l][d.Key]; ok && own.spelled == "" {
-			return
-		}
+		c.old[key] = oldKey{d.Key, source}
 		e.spelled = key
+		e.rank = 1 + slices.IndexFunc(d.Aliases, func(x Alias) bool { return x.Key == key })
 		if t := strings.TrimSpace(value); a.BareUnit != "" && t != "" && strings.Trim(t, "0123456789") == "" {
 			e.value = t + a.BareUnit
 		}
 		key = d.Key
+	}
+	if there, ok := c.layers[l][key]; ok && there.rank < e.rank {
+		return
 	}
 	c.layers[l][key] = e
 }
@@ -100,6 +108,7 @@ func (c *Config) Unset(key string) {
 	for _, l := range c.layers {
 		delete(l, key)
 	}
+	maps.DeleteFunc(c.old, func(_ string, o oldKey) bool { return o.key == key })
 }
 
 // Raw gives the text of a key from the highest layer that has it. Fallbacks and defaults are not looked at.
@@ -125,6 +134,11 @@ func (c *Config) lookup(key string) (entry, bool) {
 
 // Source tells where the value of key was set, for messages.
 func (c *Config) Source(key string) string {
+	if d, _ := find(key); d != nil && d.derive != nil {
+		if r, ok := d.derive(c); ok {
+			return fmt.Sprintf("from %s, %s", r.from, c.Source(r.from))
+		}
+	}
 	for i := len(c.layers) - 1; i >= 0; i-- {
 		if e, ok := c.layers[i][key]; ok {
 			if e.source != "" {
@@ -153,6 +167,15 @@ func (c *Config) Map() map[string]string {
 	for _, l := range c.layers {
 		for k, e := range l {
 			out[k] = e.value
+		}
+	}
+	for _, d := range table {
+		if d.derive == nil {
+			continue
+		}
+		// Layers are one where this map is read again: what wins now must win then.
+		if r, ok := d.derive(c); ok {
+			out[d.Key] = r.value
 		}
 	}
 	return out
@@ -199,6 +222,13 @@ func Get[T any](c *Config, o *Option[T]) T {
 
 // Lookup is Get and whether the option has a value at all, a default counted.
 func Lookup[T any](c *Config, o *Option[T]) (T, bool) {
+	if o.derive != nil {
+		if r, ok := o.derive(c); ok {
+			if v, err := o.parse(r.value); err == nil {
+				return v, true
+			}
+		}
+	}
 	for _, key := range append([]string{o.Key}, o.Fallbacks...) {
 		if e, ok := c.lookup(key); ok {
 			if v, err := o.parse(e.value); err == nil {
@@ -230,82 +260,4 @@ func (c *Config) Check() error {
 		return nil
 	}
 	return fmt.Errorf("configuration: %w", errors.Join(all...))
-}
-
-// Warnings says what is odd but no error: old names, and unknown keys that are nearly a known one.
-func (c *Config) Warnings() []string {
-	var out []string
-	for _, key := range c.Keys() {
-		e, _ := c.lookup(key)
-		if e.spelled != "" {
-			out = append(out, fmt.Sprintf("configuration key %s (%s) is an old name, use %s", e.spelled, c.Source(key), key))
-			continue
-		}
-		if d, _ := find(key); d != nil || inFamily(key) {
-			continue
-		}
-		if near := nearestKey(key); near != "" {
-			out = append(out, fmt.Sprintf("configuration key %s (%s) is unknown, did you mean %s?", key, c.Source(key), near))
-		}
-	}
-	return out
-}
-
-// nearestKey gives the known key that a misspelling most probably meant, or "".
-func nearestKey(key string) string {
-	return Nearest(key, func(yield func(string) bool) {
-		for _, d := range table {
-			if !yield(d.Key) {
-				return
-			}
-		}
-	})
-}
-
-// Nearest gives the one of the known words that a misspelling most probably meant, or "": two letters may be wrong, of short
-// words one.
-func Nearest(word string, known iter.Seq[string]) string {
-	best, bestDistance := "", 3
-	if len(word) < 6 {
-		bestDistance = 2
-	}
-	for k := range known {
-		if d := distance(strings.ToLower(word), strings.ToLower(k), bestDistance); d < bestDistance {
-			best, bestDistance = k, d
-		}
-	}
-	return best
-}
-
-// distance is the number of insertions, deletions, replacements and swaps of neighbours between two texts; limit or more
-// is given as limit.
-func distance(a, b string, limit int) int {
-	if d := len(a) - len(b); d >= limit || -d >= limit {
-		return limit
-	}
-	before, row := make([]int, len(b)+1), make([]int, len(b)+1)
-	next := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := 1; i <= len(a); i++ {
-		next[0] = i
-		low := i
-		for j := 1; j <= len(b); j++ {
-			cost := 1
-			if a[i-1] == b[j-1] {
-				cost = 0
-			}
-			next[j] = min(row[j]+1, next[j-1]+1, row[j-1]+cost)
-			if i > 1 && j > 1 && a[i-1] == b[j-2] && a[i-2] == b[j-1] {
-				next[j] = min(next[j], before[j-2]+1)
-			}
-			low = min(low, next[j])
-		}
-		if low >= limit {
-			return limit
-		}
-		before, row, next = row, next, before
-	}
-	return min(row[len(b)], limit)
 }

@@ -191,8 +191,8 @@ func TestWarnings(t *testing.T) {
 	c.Set(File, "flink.hadoop.dfs.replication", "1", "f")
 	got := strings.Join(c.Warnings(), "\n")
 	want := strings.Join([]string{
-		"configuration key heartbeat.tiemout (f) is unknown, did you mean heartbeat.timeout?",
 		"configuration key restart-strategy (f) is an old name, use restart-strategy.type",
+		"configuration key heartbeat.tiemout (f) is unknown, did you mean heartbeat.timeout?",
 		"configuration key taskmanager.numberOfTaskSlot (f) is unknown, did you mean taskmanager.numberOfTaskSlots?",
 	}, "\n")
 	if got != want {
@@ -319,7 +319,7 @@ func TestReferenceIsUpToDate(t *testing.T) {
 		t.Error("docs/configuration.md is not made of the declarations; run go generate ./config/...")
 	}
 	for _, d := range table {
-		if strings.Count(string(page), "| `"+d.Key+"` |") != 1 {
+		if strings.Count(string(page), "\n| `"+d.Key+"` |") != 1 {
 			t.Errorf("%s does not have one line in docs/configuration.md", d.Key)
 		}
 	}

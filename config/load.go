@@ -52,7 +52,7 @@ func Dir(getenv func(string) string, executable string) (string, error) {
 }
 
 // Load reads the configuration of a directory: config.yaml, else flink-conf.yaml, else nothing. dir may be empty. The
-// values are not checked: see Check.
+// values are not checked: see Check. With an error comes what could be read, so that its values can be checked too.
 func Load(dir string) (*Config, error) {
 	c := New()
 	if dir == "" {
@@ -68,7 +68,7 @@ func Load(dir string) (*Config, error) {
 			continue
 		}
 		if err != nil {
-			return nil, fmt.Errorf("configuration: %w", err)
+			return c, fmt.Errorf("configuration: %w", err)
 		}
 		return c, f.read(c, path, data)
 	}
@@ -114,12 +114,29 @@ func readYAML(c *Config, path string, data []byte) error {
 	if root.Kind != yaml.MappingNode {
 		return fmt.Errorf("configuration %s: expected lines of the form key: value", path)
 	}
-	return flatten(c, path, "", root, 0)
+	f := &flattener{config: c, path: path, seen: map[string]string{}}
+	return f.flatten("", root, 0)
 }
 
-func flatten(c *Config, path, prefix string, n *yaml.Node, depth int) error {
-	if depth > 50 {
-		return fmt.Errorf("configuration %s, line %d: keys are nested more than 50 deep", path, n.Line)
+// Bounds of what a file may hold: a few references in YAML can stand for more values than any machine holds.
+const (
+	maxDepth = 50
+	maxKeys  = 100_000
+)
+
+// flattener makes flat keys of nested ones.
+type flattener struct {
+	config *Config
+	path   string
+	// seen says where a key, as it was spelled, was set first.
+	seen map[string]string
+	keys int
+}
+
+func (f *flattener) flatten(prefix string, n *yaml.Node, depth int) error {
+	c, path := f.config, f.path
+	if depth > maxDepth {
+		return fmt.Errorf("configuration %s, line %d: keys are nested more than %d deep", path, n.Line, maxDepth)
 	}
 	var all []error
 	for i := 0; i+1 < len(n.Content); i += 2 {
@@ -129,13 +146,19 @@ func flatten(c *Config, path, prefix string, n *yaml.Node, depth int) error {
 		}
 		key := prefix + k.Value
 		source := fmt.Sprintf("%s, line %d", path, k.Line)
-		if k.Kind != yaml.ScalarNode || k.Value == "" {
+		if f.keys++; f.keys > maxKeys {
+			return fmt.Errorf("configuration %s: more than %d keys, counting each use of a reference", source, maxKeys)
+		}
+		if k.Kind != yaml.ScalarNode || k.Value == "" || k.Tag == "!!merge" {
 			all = append(all, fmt.Errorf("configuration %s: expected a key", source))
 			continue
 		}
-		if _, twice := c.layers[File][key]; twice {
-			all = append(all, fmt.Errorf("configuration %s: %s is set twice, first at %s", source, key, c.layers[File][key].source))
+		if first, twice := f.seen[key]; twice {
+			all = append(all, fmt.Errorf("configuration %s: %s is set twice, first at %s", source, key, first))
 			continue
+		}
+		if v.Kind != yaml.MappingNode && v.Tag != "!!null" {
+			f.seen[key] = source
 		}
 		switch v.Kind {
 		case yaml.MappingNode:
@@ -145,7 +168,11 @@ func flatten(c *Config, path, prefix string, n *yaml.Node, depth int) error {
 				c.Set(File, key, text, source)
 				continue
 			}
-			all = append(all, flatten(c, path, key+".", v, depth+1))
+			err := f.flatten(key+".", v, depth+1)
+			all = append(all, err)
+			if f.keys > maxKeys {
+				return errors.Join(all...)
+			}
 		case yaml.SequenceNode:
 			text, err := sequence(path, v)
 			all = append(all, err)
@@ -194,7 +221,7 @@ func scalarMap(path string, n *yaml.Node) (string, error) {
 // readLines reads flink-conf.yaml as Flink up to 1.18 does: one "key: value" a line, # starts a comment anywhere.
 func readLines(c *Config, path string, data []byte) error {
 	var all []error
-	for i, line := range strings.Split(string(data), "\n") {
+	for i, line := range strings.Split(strings.TrimPrefix(string(data), "\ufeff"), "\n") {
 		text, _, _ := strings.Cut(line, "#")
 		text = strings.TrimSpace(text)
 		if text == "" || text == "---" {

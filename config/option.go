@@ -33,7 +33,12 @@ type Definition struct {
 	Doc string
 
 	check func(text string) error
+	// derive gives the value that follows from other keys, where those win over the option's own; nil for most.
+	derive func(c *Config) (derived, bool)
 }
+
+// derived is a value that follows from other keys; from is the one that decides.
+type derived struct{ value, from string }
 
 // Option is one typed option. Declared only in this package.
 type Option[T any] struct {
@@ -61,6 +66,10 @@ func aliasMB(key string) with {
 
 func fallback(keys ...string) with {
 	return func(d *Definition) { d.Fallbacks = append(d.Fallbacks, keys...) }
+}
+
+func derive(f func(*Config) (derived, bool)) with {
+	return func(d *Definition) { d.derive = f }
 }
 
 func unit(u string) with { return func(d *Definition) { d.Unit = u } }

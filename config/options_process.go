@@ -6,12 +6,12 @@ const sectionMemory = "Memory, processors and slots"
 var (
 	JobManagerMemory = memory(sectionMemory, "jobmanager.memory.process.size", "1600m",
 		"Memory of the JobManager's container. A JobManager of Weft needs far less than one in a JVM; the key is Flink's so that configurations carry over.",
-		alias("jobmanager.heap.size", "jobmanager.memory.flink.size"), aliasMB("jobmanager.heap.mb"))
+		alias("jobmanager.heap.size"), aliasMB("jobmanager.heap.mb"), derive(jobManagerSize))
 	JobManagerVCores = integer(sectionMemory, "yarn.appmaster.vcores", 1, "1",
 		"Virtual cores of the JobManager's container; GOMAXPROCS of the JobManager follows it.")
 	TaskManagerMemory = memory(sectionMemory, "taskmanager.memory.process.size", "1728m",
 		"Memory of a TaskManager's container, all of its workers included: a promise to YARN that the TaskManager keeps by stopping the worst offender among its workers first.",
-		alias("taskmanager.heap.size", "taskmanager.memory.flink.size"), aliasMB("taskmanager.heap.mb"))
+		alias("taskmanager.heap.size"), aliasMB("taskmanager.heap.mb"), derive(taskManagerSize))
 	TaskManagerVCores = declare("Integer", parseInt(-1, 1<<20), sectionMemory, "yarn.containers.vcores", "-1",
 		"Virtual cores of a TaskManager's container; -1 asks for as many as it has slots.")
 	TaskManagerCPU = declare("Double", parsePositive, sectionMemory, "taskmanager.cpu.cores", "",
@@ -54,7 +54,7 @@ var (
 	PlanTimeout = duration(sectionREST, "client.plan.timeout", "2 min",
 		"How long the job's main may take until it calls Execute when the client runs it to learn the job's plan.")
 	PageRefresh = duration(sectionREST, "web.refresh-interval", "3 s",
-		"How often the overview and the pages of running jobs ask for news, in whole seconds; 0 for never.")
+		"How often the overview and the pages of running jobs ask for news, in whole seconds; 0 for never.", alias("jobmanager.web.refresh-interval"))
 )
 
 const sectionControl = "JobManager and TaskManagers"
@@ -77,7 +77,7 @@ var (
 	TaskManagerIdleTimeout = duration(sectionControl, "resourcemanager.taskmanager-timeout", "30 s",
 		"A TaskManager without a job is given back after this long.", alias("slotmanager.taskmanager-timeout"))
 	TaskManagerRegistrationTimeout = duration(sectionControl, "resourcemanager.taskmanager-registration.timeout", "5 min",
-		"A TaskManager that was started and has not registered after this long is given up and another one is asked for.", fallback("taskmanager.registration.timeout"))
+		"A TaskManager that was started and has not registered after this long is given up and another one is asked for.", fallback("taskmanager.registration.timeout"), alias("taskmanager.maxRegistrationDuration"))
 	SlotRequestTimeout = duration(sectionControl, "slot.request.timeout", "5 min",
 		"A job that has waited this long for slots fails, with what was asked for and what there is.", alias("slotmanager.request-timeout"))
 	BlobExecutable = text(sectionControl, "weft.executable", "",

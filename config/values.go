@@ -191,6 +191,15 @@ func parsePositive(text string) (float64, error) {
 	return f, err
 }
 
+// parseFraction reads a part of a whole, less than all of it.
+func parseFraction(text string) (float64, error) {
+	f, err := parseFloat(text)
+	if err == nil && (f < 0 || f >= 1) {
+		err = fmt.Errorf("%g is no fraction; expected 0 or more and less than 1", f)
+	}
+	return f, err
+}
+
 // parseEnum gives a parser of a closed list of words, in any case; the value is the word as listed.
 func parseEnum(words ...string) func(string) (string, error) {
 	return func(text string) (string, error) {
