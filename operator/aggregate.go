@@ -112,6 +112,20 @@ func (r *finalReducer[K, T]) EndInput() error {
 	return nil
 }
 
+// heldBy gives a function that estimates what a new entry holds beside its place in the table, in bytes: strings and slices of the
+// value, by the length of its encoding. Strings that are keys are counted by the table.
+func (r *Reduction[K, T]) heldBy() func(v *T) int64 {
+	if r.Type.Keeper() == nil {
+		return func(*T) int64 { return 0 }
+	}
+	encode := r.Type.Encoder()
+	var scratch []byte
+	return func(v *T) int64 {
+		scratch = encode(scratch[:0], v)
+		return int64(len(scratch))
+	}
+}
+
 // combinerMemory bounds a combiner's table where the task knows no budget.
 const combinerMemory = 32 << 20
 
@@ -129,10 +143,12 @@ func (r *Reduction[K, T]) CombineFactory() Factory {
 			limit = min(limit, c.Memory/8)
 		}
 		last := 0
+		size := r.heldBy()
 		return Instance{&finalReducer[K, T]{red}, []any{Emit[T](func(v *T) {
 			add(v)
 			if n := red.table.Len(); n != last {
 				last = n
+				red.table.slabs += size(v)
 				// Pages come one at a time; long keys fill memory long before a page is full.
 				if (n&(pageSize-1) == 0 || red.table.slabs > limit) && red.table.Bytes() > limit {
 					red.emitAll()

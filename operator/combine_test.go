@@ -45,3 +45,37 @@ func TestCombinerWithLongKeys(t *testing.T) {
 		t.Errorf("%d records of %d keys came out, expected %d", out, len(seen), keys)
 	}
 }
+
+// What values hold counts too: keys are numbers here, and each record carries 64 KiB of text.
+func TestCombinerWithLongValues(t *testing.T) {
+	type record struct {
+		Key  int64
+		Text string
+	}
+	key, err := codec.KeyOf[int64]()
+	if err != nil {
+		t.Fatal(err)
+	}
+	typ, err := codec.Of[record]()
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := &Reduction[int64, record]{Key: key, Of: func(v record) int64 { return v.Key }, Type: typ,
+		Open: func(*Context) func(acc, v *record) { return func(acc, v *record) {} }}
+	passed := 0
+	inst, err := r.CombineFactory()(&Context{Ctx: t.Context(), Memory: 32 << 20}, 0, Emit[record](func(*record) { passed++ }))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := inst.Operator.Open(); err != nil {
+		t.Fatal(err)
+	}
+	in := inst.Inputs[0].(Emit[record])
+	text := strings.Repeat("x", 64<<10)
+	for i := range int64(200) { // 12.5 MiB; the combiner may hold 4
+		in(&record{i, text})
+	}
+	if passed < 100 {
+		t.Errorf("%d of 200 records were passed on", passed)
+	}
+}
