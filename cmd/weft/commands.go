@@ -150,12 +150,16 @@ func (p *process) runJob(ctx context.Context, args []string) error {
 		return err
 	}
 	defer c.Close()
+	if s.query {
+		return c.Query(ctx)
+	}
 	if len(s.words) == 0 {
 		return &usageError{"run", "no job: give a job binary or a Go package directory"}
 	}
 	if err := checkTarget(c.Config); err != nil {
 		return err
 	}
+	s.noteForSession(c.Console.Say)
 	swept := c.Sweep(ctx)
 	defer swept()
 	return c.RunJob(ctx, client.Run{Job: s.words[0], Args: s.words[1:], Class: s.class, Detached: !config.Get(c.Config, config.Attached), Which: s.which()})

@@ -104,10 +104,8 @@ func (p *process) client(s *settings, which *client.Which) (*client.Client, erro
 	if err != nil {
 		return nil, &client.Failure{Code: client.ExitUsage, Err: err}
 	}
-	c, err := config.Load(dir)
-	if err != nil {
-		return nil, &client.Failure{Code: client.ExitUsage, Err: err}
-	}
+	// What is wrong with the file's form is told together with what is wrong with its values.
+	c, loadErr := config.Load(dir)
 	s.apply(c)
 	home, err := os.UserHomeDir()
 	if err != nil {
@@ -129,7 +127,7 @@ func (p *process) client(s *settings, which *client.Which) (*client.Client, erro
 	for _, w := range append(c.Warnings(), s.notes...) {
 		cl.Console.Say("Note: %s", w)
 	}
-	if err := c.Check(); err != nil {
+	if err := errors.Join(loadErr, c.Check()); err != nil {
 		return nil, &client.Failure{Code: client.ExitUsage, Err: err}
 	}
 	return cl, nil

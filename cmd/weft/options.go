@@ -209,18 +209,9 @@ func runOptions() []option {
 		flag("sae,shutdownOnAttachedExit", "Cancel the job when this command is ended by Ctrl-C.", func(s *settings) {
 			s.set(config.ShutdownOnAttachedExit.Key, "true", "-sae")
 		}),
-		hide(flag("yd,yarndetached", "", detachedJob("-yd"))),
-		hide(shipOption("yt,yarnship")),
 		refuse("s,fromSavepoint", "path", noSavepoints),
-		obsolete("n,allowNonRestoredState", "", "-n is accepted and ignored: "+noSavepoints),
-		refuse("C,classpath", "url", "a Go job is one binary; what it needs beside itself is shipped with -t when the session is started"),
-		refuse("py,python", "file", noPython), refuse("pym,pyModule", "name", noPython), refuse("pyfs,pyFiles", "files", noPython),
 	}
-	for _, names := range []string{"yjm,yarnjobManagerMemory", "ytm,yarntaskManagerMemory", "ys,yarnslots", "ynm,yarnname", "yqu,yarnqueue",
-		"yat,yarnapplicationType", "ynl,yarnnodeLabel", "yj,yarnjar", "yn,yarncontainer"} {
-		short, _, _ := strings.Cut(names, ",")
-		own = append(own, refuse(names, "value", "clusters for one job are not part of this release; start a session, yarn-session.sh takes it as -"+short[1:]))
-	}
+	own = append(append(own, yarnOptions()...), oldRunOptions()...)
 	return append(own, clusterOptions()...)
 }
 

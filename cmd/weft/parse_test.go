@@ -61,7 +61,7 @@ func TestParseErrors(t *testing.T) {
 		"-x job":               "unknown option -x",
 		"--no-such job":        "unknown option --no-such",
 		"--paralelism 2 job":   "did you mean --parallelism?",
-		"-yjm 1024 job":        "yarn-session.sh takes it as -jm",
+		"-a 1 job":             "stand behind JOB",
 		"-p":                   "option -p needs a value",
 		"-p -d job":            "option -p needs a value",
 		"--detached=yes job":   "takes no value",
@@ -97,6 +97,52 @@ func TestSessionSettings(t *testing.T) {
 	s, err = read("yarn-session", sessionOptions(), strings.Fields("-jm1024 --jobManagerMemory=1 gb"), false)
 	if err != nil || s.values[0].value != "1024m" || len(s.words) != 1 {
 		t.Errorf("%+v, %v", s, err)
+	}
+}
+
+// Every option of a cluster that Flink's run has, in all its spellings.
+func TestYarnOptionsOfRun(t *testing.T) {
+	for _, line := range []string{
+		"-m yarn-cluster -yjm 1024 -ytm 2g -ys 2 -ynm n -yqu q -yat t -ynl l -yj /w -yt a -yt b,c -yDx=y -yD v=w -yd -yz ns -yn 3 -yst -yid app job -yjm x",
+		"-m yarn-cluster -yjm1024 -ytm=2g -ys2 --yarnname n --yarnqueue=q --yarnapplicationType t --yarnnodeLabel l --yarnjar /w --yarnship a --yarnship b,c " +
+			"-yD x=y -yDv=w --yarndetached --yarnzookeeperNamespace ns --yarncontainer 3 --yarnstreaming --yarnapplicationId app job -yjm x",
+		"-m yarn-cluster --yarnjobManagerMemory 1024 --yarntaskManagerMemory 2g --yarnslots 2 -yarnname n -yarnqueue q -yat=t -ynl=l -yj=/w -yt=a -yt=b,c " +
+			"-yDx=y -yD v=w -yd --yarnzookeeperNamespace=ns -yn3 -yst -yid=app job -yjm x",
+	} {
+		s, err := read("run", runOptions(), strings.Fields(line), true)
+		if err != nil {
+			t.Errorf("%s: %v", line, err)
+			continue
+		}
+		want := map[string]string{
+			"jobmanager.memory.process.size": "1024m", "taskmanager.memory.process.size": "2g", "taskmanager.numberOfTaskSlots": "2",
+			"yarn.application.name": "n", "yarn.application.queue": "q", "yarn.application.type": "t", "yarn.application.node-label": "l",
+			"weft.executable": "/w", "x": "y", "v": "w", "execution.attached": "false", "high-availability.cluster-id": "ns",
+		}
+		if got := s.dynamic(); !reflect.DeepEqual(got, want) {
+			t.Errorf("%s:\nsettings %v\nwant     %v", line, got, want)
+		}
+		if s.master != "yarn-cluster" || s.application != "app" || !reflect.DeepEqual(s.ship, []string{"a", "b", "c"}) || len(s.notes) != 2 {
+			t.Errorf("%s: %+v", line, s)
+		}
+		if !reflect.DeepEqual(s.words, []string{"job", "-yjm", "x"}) {
+			t.Errorf("%s: words %q", line, s.words)
+		}
+		var said []string
+		s.noteForSession(func(f string, a ...any) { said = append(said, fmt.Sprintf(f, a...)) })
+		if len(said) != 1 || !strings.Contains(said[0], "-yt, -yjm, -ytm, -ys, -ynm, -yqu, -yat, -ynl, -yj:") {
+			t.Errorf("%s: note %q", line, said)
+		}
+	}
+	for _, line := range []string{"-yq", "--yarnquery"} {
+		if s, err := read("run", runOptions(), []string{line}, true); err != nil || !s.query {
+			t.Errorf("%s: %+v, %v", line, s, err)
+		}
+	}
+	for _, line := range []string{"-yh", "--yarnhelp"} {
+		if s, err := read("run", runOptions(), []string{line}, true); err != nil || !s.help {
+			t.Errorf("%s: %+v, %v", line, s, err)
+		}
 	}
 }
 
