@@ -222,18 +222,18 @@ func (a *application) serve(ctx context.Context, control, clients net.Listener) 
 	a.registered = true
 	d.most, d.overview.Queue = registration.Max, registration.Queue
 	a.Log.Info("registered with the ResourceManager", "attempt", a.master.Attempt().String(), "rest", address, "queue", registration.Queue)
-	runErr := jm.Run(ctx)
+	ended, runErr := a.lead(ctx, jm)
 	if ctx.Err() != nil {
 		return nil
 	}
-	return errors.Join(runErr, a.end(runErr))
+	return errors.Join(runErr, a.end(ended, runErr))
 }
 
 // end unregisters and removes what the application has left.
-func (a *application) end(runErr error) error {
+func (a *application) end(ended outcome, runErr error) error {
 	ctx, cancel := context.WithTimeout(context.Background(), endLimit)
 	defer cancel()
-	status, diagnostics := yarnrpc.FinalSucceeded, "stopped by its user"
+	status, diagnostics := ended.status, ended.diagnostics
 	if runErr != nil {
 		status, diagnostics = yarnrpc.FinalFailed, runErr.Error()
 	}
@@ -309,7 +309,7 @@ func (a *application) jobManagerOptions(d *driver, control net.Listener) jobmana
 	}
 	return jobmanager.Options{
 		// Without a store the start time stands for the epoch: it grows from attempt to attempt.
-		Epoch: uint64(time.Now().UnixMilli()), ClusterID: cluster, Target: "yarn-session", Secret: a.secret,
+		Epoch: uint64(time.Now().UnixMilli()), ClusterID: cluster, Target: a.target(), Secret: a.secret,
 		Spec:   jobmanager.TaskManagerSpec{MemoryMB: a.sizes.TaskManagerMB, VCores: a.sizes.TaskManagerVCores, Slots: a.sizes.Slots},
 		Driver: d, Files: a.files, Config: a.config, Log: a.Log, Version: a.Version, Revision: a.Revision, RPCListen: control,
 	}

@@ -17,11 +17,12 @@ import (
 )
 
 // prepareJob makes the job's binaries of JOB: a built binary is checked, a package directory is built.
-func (c *Client) prepareJob(ctx context.Context, job, class string) (*jobBinaries, error) {
+// Without here the plan is not made on this machine.
+func (c *Client) prepareJob(ctx context.Context, job, class string, here bool) (*jobBinaries, error) {
 	cluster := config.Get(c.Config, config.ClusterPlatform)
 	err := statJob(job)
 	if errors.Is(err, errIsDirectory) {
-		return c.buildJob(ctx, job, class, cluster)
+		return c.buildJob(ctx, job, class, cluster, here)
 	}
 	if err != nil {
 		return nil, err
@@ -32,7 +33,7 @@ func (c *Client) prepareJob(ctx context.Context, job, class string) (*jobBinarie
 	if err := checkBinary(job, cluster); err != nil {
 		return nil, err
 	}
-	if cluster != clientPlatform() {
+	if here && cluster != clientPlatform() {
 		return nil, usage("%s is built for %s and cannot make its plan on this machine (%s): give the package's directory instead, it is then built for both", job, cluster, clientPlatform())
 	}
 	path, err := filepath.Abs(job)
@@ -44,7 +45,7 @@ func (c *Client) prepareJob(ctx context.Context, job, class string) (*jobBinarie
 
 // buildJob builds a package directory with this release's SDK, in a workspace of its own: the directory and its go.mod are
 // not touched.
-func (c *Client) buildJob(ctx context.Context, dir, class string, cluster config.Platform) (*jobBinaries, error) {
+func (c *Client) buildJob(ctx context.Context, dir, class string, cluster config.Platform, here bool) (*jobBinaries, error) {
 	abs, err := filepath.Abs(dir)
 	if err != nil {
 		return nil, usage("job: %w", err)
@@ -84,7 +85,7 @@ func (c *Client) buildJob(ctx context.Context, dir, class string, cluster config
 	}
 	b.cluster = filepath.Join(bin, b.name)
 	b.plan = b.cluster
-	if err = build.run(ctx, b.cluster, cluster); err == nil && cluster != clientPlatform() {
+	if err = build.run(ctx, b.cluster, cluster); err == nil && here && cluster != clientPlatform() {
 		b.plan = filepath.Join(bin, b.name+"-plan")
 		err = build.run(ctx, b.plan, clientPlatform())
 	}

@@ -8,6 +8,8 @@ import (
 	"sync"
 
 	"golang.org/x/term"
+
+	"github.com/weft-project/weft/internal/planproc"
 )
 
 // Console is where a command speaks to its user. It is safe for use by several goroutines.
@@ -95,13 +97,13 @@ func (c *Console) redraw() {
 type passThrough struct {
 	console *Console
 	stderr  bool
-	tail    *tail
+	tail    *planproc.Tail
 	rest    []byte
 }
 
 func (p *passThrough) Write(b []byte) (int, error) {
 	if p.tail != nil {
-		p.tail.add(b)
+		_, _ = p.tail.Write(b)
 	}
 	p.rest = append(p.rest, b...)
 	i := strings.LastIndexByte(string(p.rest), '\n')
@@ -135,34 +137,4 @@ func (p *passThrough) emit(b []byte) {
 	}
 	_, _ = w.Write(b)
 	c.redraw()
-}
-
-// tail keeps the end of what was written.
-type tail struct {
-	mu   sync.Mutex
-	data []byte
-}
-
-const tailBytes = 8 << 10
-
-func (t *tail) add(b []byte) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.data = append(t.data, b...)
-	if over := len(t.data) - tailBytes; over > 0 {
-		t.data = append([]byte(nil), t.data[over:]...)
-	}
-}
-
-// String gives what was kept, from the beginning of a line.
-func (t *tail) String() string {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	s := string(t.data)
-	if len(s) >= tailBytes {
-		if i := strings.IndexByte(s, '\n'); i >= 0 {
-			s = "…" + s[i:]
-		}
-	}
-	return strings.TrimRight(s, "\n")
 }

@@ -109,7 +109,7 @@ func TestBuildOfAPackageCalledSrc(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, "main.go"), []byte(main), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	b, err := c.prepareJob(t.Context(), dir, "")
+	b, err := c.prepareJob(t.Context(), dir, "", true)
 	if err != nil {
 		t.Fatal(err)
 	}

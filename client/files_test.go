@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/weft-project/weft/config"
+	"github.com/weft-project/weft/internal/planproc"
 	"github.com/weft-project/weft/yarnrpc"
 )
 
@@ -192,7 +193,7 @@ func TestShipFiles(t *testing.T) {
 
 func TestPassThroughKeepsTheTail(t *testing.T) {
 	c, out, _ := testClient(t)
-	tl := &tail{}
+	tl := &planproc.Tail{}
 	p := &passThrough{console: c.Console, tail: tl}
 	for range 2000 {
 		if _, err := io.WriteString(p, "0123456789\n"); err != nil {
@@ -206,7 +207,7 @@ func TestPassThroughKeepsTheTail(t *testing.T) {
 	if !strings.HasSuffix(out.String(), "9\nno newline") || out.Len() != 22010 {
 		t.Errorf("%d bytes came through", out.Len())
 	}
-	if got := tl.String(); len(got) > tailBytes+8 || !strings.HasSuffix(got, "no newline") || !strings.HasPrefix(got, "…\n0123") {
+	if got := tl.String(); len(got) > planproc.TailBytes+8 || !strings.HasSuffix(got, "no newline") || !strings.HasPrefix(got, "…\n0123") {
 		t.Errorf("tail of %d bytes: %.20q", len(got), got)
 	}
 }

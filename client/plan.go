@@ -19,7 +19,7 @@ type planProcess struct{ *planproc.Process }
 // startPlan starts the binary in the plan role with the job's own arguments, untouched.
 func (c *Client) startPlan(path string, args []string) (*planProcess, error) {
 	// The tail keeps the end of main's output for messages.
-	end := &tail{}
+	end := &planproc.Tail{}
 	said := func() string {
 		switch t := end.String(); {
 		case t == "":

@@ -11,7 +11,7 @@ import (
 
 	"github.com/weft-project/weft/config"
 	"github.com/weft-project/weft/id"
-	"github.com/weft-project/weft/internal/fs"
+	"github.com/weft-project/weft/internal/planproc"
 	"github.com/weft-project/weft/rest"
 	"github.com/weft-project/weft/rest/restpb"
 	"github.com/weft-project/weft/rpc/controlpb"
@@ -25,6 +25,9 @@ type Run struct {
 	Args       []string
 	Detached   bool
 	Which      Which
+	// Own runs the job in a cluster of its own, which ends with it, and Ship are files for that cluster's processes.
+	Own  bool
+	Ship []string
 }
 
 // jobRun is the state of one run: a plan process and the jobs it has submitted.
@@ -40,20 +43,24 @@ type jobRun struct {
 	results []*planpb.JobResult
 	// failed is the failure of a job that main was told of.
 	failed error
+	// started is the cluster of the current job, if it has its own.
+	started *deployment
 	// current is the job that runs; cancelled when the user leaves and wants that.
 	current id.Job
 }
 
-// RunJob plans a job, submits it to a session and, attached, follows it to its end.
+// RunJob plans a job, submits it to a session, or to a cluster that is started for it, and, attached, follows it to its end.
 func (c *Client) RunJob(ctx context.Context, run Run) error {
 	r := &jobRun{client: c, run: run}
 	var err error
-	if r.bins, err = c.prepareJob(ctx, run.Job, run.Class); err != nil {
+	if r.bins, err = c.prepareJob(ctx, run.Job, run.Class, true); err != nil {
 		return err
 	}
 	defer r.bins.close()
-	if r.session, err = c.FindSession(ctx, run.Which); err != nil {
-		return err
+	if !run.Own {
+		if r.session, err = c.FindSession(ctx, run.Which); err != nil {
+			return err
+		}
 	}
 	// The job's main runs while the binary is brought to where the TaskManagers read it.
 	uploaded := make(chan error, 1)
@@ -73,6 +80,11 @@ func (c *Client) RunJob(ctx context.Context, run Run) error {
 
 // upload makes the binary known to the session.
 func (r *jobRun) upload(ctx context.Context) error {
+	if r.run.Own {
+		// It goes with what the cluster needs; its hash is made meanwhile.
+		_, _, err := r.client.hash(r.bins.cluster)
+		return err
+	}
 	st, err := r.client.openStaging()
 	if err != nil {
 		return err
@@ -159,16 +171,20 @@ func (r *jobRun) execute(ctx context.Context, g *planpb.JobGraph) (*planpb.JobRe
 	if err := r.checkFiles(ctx, g); err != nil {
 		return nil, err
 	}
+	if err := r.startCluster(ctx); err != nil {
+		return nil, err
+	}
 	request := &restpb.SubmitRequest{
-		JobId: id.NewJob().String(), Graph: g, Binary: r.binary, Args: r.run.Args, Environment: r.environment(),
+		JobId: id.NewJob().String(), Graph: g, Binary: r.binary, Args: r.run.Args, Environment: r.client.jobEnvironment(),
 		Config: r.client.jobConfig(), PreviousResults: r.results, Detached: r.run.Detached,
 	}
 	job, err := try(ctx, r.session, func(c *rest.Client) (id.Job, error) { return c.Submit(ctx, request) })
 	if err != nil {
-		return nil, fmt.Errorf("submit job '%s': %w", g.Name, err)
+		return nil, r.withdraw(fmt.Errorf("submit job '%s': %w", g.Name, err))
 	}
 	r.current = job
 	r.client.Console.Print("Job has been submitted with JobID %s", job)
+	r.announce()
 	submitted := &planpb.Submitted{JobId: job.String(), Detached: r.run.Detached}
 	if err := r.plan.Say(&planpb.ToPlan{Kind: &planpb.ToPlan_Submitted{Submitted: submitted}}); err != nil {
 		return nil, err
@@ -177,13 +193,65 @@ func (r *jobRun) execute(ctx context.Context, g *planpb.JobGraph) (*planpb.JobRe
 		r.results = append(r.results, &planpb.JobResult{JobId: job.String(), Status: planpb.JobStatus_RUNNING})
 		return nil, nil
 	}
-	result, err := r.follow(ctx, job, g)
+	result, err := r.session.follow(ctx, job, g.Name)
 	if err != nil {
 		return nil, err
 	}
 	r.current = id.Job{}
-	r.report(result, g)
+	r.forget()
+	if err := r.client.report(result, g.Name); err != nil {
+		r.failed = err
+	}
 	return result, nil
+}
+
+// startCluster starts a cluster for the next job, if jobs have their own.
+func (r *jobRun) startCluster(ctx context.Context) error {
+	if !r.run.Own {
+		return nil
+	}
+	d, err := r.client.newDeployment(perJobCluster)
+	if err != nil {
+		return err
+	}
+	d.job = &deployedJob{local: r.bins.cluster}
+	if r.session, err = d.start(ctx, r.run.Ship); err != nil {
+		return err
+	}
+	r.started = d
+	r.binary = &controlpb.BlobRef{Sha256: d.job.sha256, Size: d.job.remote.Size, Uri: d.job.remote.URL, Name: r.bins.name}
+	r.session.Announce()
+	return nil
+}
+
+// withdraw ends a cluster whose job was not taken and gives the error to show.
+func (r *jobRun) withdraw(err error) error {
+	if r.started == nil {
+		return err
+	}
+	return r.started.undo(err)
+}
+
+// announce says how a cluster of its own is ended: it has its job, and goes on without this process.
+func (r *jobRun) announce() {
+	if r.started == nil {
+		return
+	}
+	r.started.announced()
+	if r.run.Detached {
+		r.client.Console.Say("The cluster %s ends with its job. To cancel the job: weft cancel -yid %s %s", r.session.App, r.session.App, r.current)
+	}
+}
+
+// forget forgets a cluster that ends with the job that has ended.
+func (r *jobRun) forget() {
+	if r.started == nil {
+		return
+	}
+	if err := r.client.forget(r.session.App); err != nil {
+		r.client.Log.Debug("forget a cluster", "application", r.session.App.String(), "error", err)
+	}
+	r.started = nil
 }
 
 // checkFiles fails for inputs that are missing and outputs that are there, where that can be seen from here: in the
@@ -193,80 +261,49 @@ func (r *jobRun) checkFiles(ctx context.Context, g *planpb.JobGraph) error {
 	if err != nil {
 		return err
 	}
-	look := func(uri string) (found, seen bool, err error) {
-		store, p, err := stores.Get(uri)
-		if err != nil {
-			return false, false, usage("%w", err)
-		}
-		if strings.HasPrefix(store.URI(), "file:") {
-			return false, false, nil
-		}
-		_, err = store.Stat(ctx, p)
-		if errors.Is(err, fs.ErrNotExist) {
-			return false, true, nil
-		}
-		return err == nil, err == nil, err
-	}
-	if slices.Contains(g.Inputs, "") || slices.Contains(g.Outputs, "") {
-		// It would mean the home directory, and most often is an option that was forgotten.
-		return usage("a source or sink of the job has an empty path: is an argument of the job missing?")
-	}
-	for _, in := range g.Inputs {
-		found, seen, err := look(in)
-		if err != nil {
-			return fmt.Errorf("input %s: %w", in, err)
-		}
-		if seen && !found {
-			return usage("input %s does not exist", in)
-		}
-	}
-	for _, out := range g.Outputs {
-		found, _, err := look(out)
-		if err != nil {
-			return fmt.Errorf("output %s: %w", out, err)
-		}
-		if found {
-			return usage("output %s exists already; remove it or choose another path", out)
-		}
-	}
-	return nil
+	return ofJob(planproc.CheckFiles(ctx, stores, g))
 }
 
 // passedOn are the variables of the client's environment that workers get, if set (W2): what decides how text is read and
 // written. Others are given by containerized.taskmanager.env.NAME.
 var passedOn = []string{"LANG", "LC_ALL", "LC_CTYPE", "LC_COLLATE", "LC_NUMERIC", "TZ"}
 
-// environment is what workers get of the client's environment.
-func (r *jobRun) environment() map[string]string {
+// jobEnvironment is what workers get of the client's environment.
+func (c *Client) jobEnvironment() map[string]string {
 	out := map[string]string{}
 	for _, k := range passedOn {
-		if v := r.client.Getenv(k); v != "" {
+		if v := c.Getenv(k); v != "" {
 			out[k] = v
 		}
 	}
-	for k, v := range r.client.Config.WithPrefix("containerized.taskmanager.env.") {
+	for k, v := range c.Config.WithPrefix("containerized.taskmanager.env.") {
 		out[k] = v
 	}
 	return out
 }
 
 // follow shows what happens to a job until it has ended.
-func (r *jobRun) follow(ctx context.Context, job id.Job, g *planpb.JobGraph) (*planpb.JobResult, error) {
-	view := &jobView{console: r.client.Console, name: g.Name, started: time.Now()}
+func (s *Session) follow(ctx context.Context, job id.Job, name string) (*planpb.JobResult, error) {
+	console := s.client.Console
+	view := &jobView{console: console, name: name, started: time.Now()}
 	refresh := time.Duration(0)
-	if r.client.Console.Terminal() {
+	if console.Terminal() {
 		refresh = 500 * time.Millisecond
 	}
-	defer r.client.Console.Status("")
+	defer console.Status("")
 	for {
-		result, err := r.session.rest.Follow(ctx, job, refresh, view.show)
+		result, err := s.rest.Follow(ctx, job, refresh, view.show)
 		if err == nil {
 			return result, nil
 		}
 		if ctx.Err() != nil {
 			return nil, context.Cause(ctx)
 		}
-		if err := r.session.lost(ctx, job, err); err != nil {
+		err = s.lost(ctx, job, err)
+		if errors.Is(err, errFinished) {
+			return &planpb.JobResult{JobId: job.String(), Status: planpb.JobStatus_FINISHED, RuntimeMs: time.Since(view.started).Milliseconds()}, nil
+		}
+		if err != nil {
 			return nil, err
 		}
 	}
@@ -279,7 +316,11 @@ func (r *jobRun) leave() {
 	}
 	c := r.client
 	if !config.Get(c.Config, config.ShutdownOnAttachedExit) {
-		c.Console.Say("The job %s goes on. To end it: weft cancel %s", r.current, r.current)
+		which := ""
+		if r.session.single {
+			which = "-yid " + r.session.App.String() + " "
+		}
+		c.Console.Say("The job %s goes on. To end it: weft cancel %s%s", r.current, which, r.current)
 		return
 	}
 	ctx, cancel := cleanupContext()
@@ -291,24 +332,24 @@ func (r *jobRun) leave() {
 	c.Console.Say("Cancelled job %s.", r.current)
 }
 
-// report prints how a job has ended, in Flink's words.
-func (r *jobRun) report(result *planpb.JobResult, g *planpb.JobGraph) {
-	c := r.client.Console
+// report prints how a job has ended, in Flink's words; one that has not finished is an error.
+func (c *Client) report(result *planpb.JobResult, name string) error {
+	out := c.Console
 	if result.GetStatus() != planpb.JobStatus_FINISHED {
-		r.failed = &Failure{ExitFailed, &JobFailed{Name: g.Name, Result: result}}
-		return
+		return &Failure{ExitFailed, &JobFailed{Name: name, Result: result}}
 	}
-	c.Print("Program execution finished")
-	c.Print("Job with JobID %s has finished.", result.JobId)
-	c.Print("Job Runtime: %d ms", result.RuntimeMs)
+	out.Print("Program execution finished")
+	out.Print("Job with JobID %s has finished.", result.JobId)
+	out.Print("Job Runtime: %d ms", result.RuntimeMs)
 	if len(result.Accumulators) > 0 {
-		c.Print("Accumulator Results: ")
+		out.Print("Accumulator Results: ")
 		list := slices.Clone(result.Accumulators)
 		slices.SortFunc(list, func(a, b *planpb.Accumulator) int { return strings.Compare(a.Name, b.Name) })
 		for _, a := range list {
-			c.Print("- %s (%s): %s", a.Name, a.Type, a.Value)
+			out.Print("- %s (%s): %s", a.Name, a.Type, a.Value)
 		}
 	}
+	return nil
 }
 
 // JobFailed is a job that did not finish.
@@ -349,7 +390,7 @@ func (e *JobFailed) Error() string {
 
 // Info plans a job without submitting it and prints the plan.
 func (c *Client) Info(ctx context.Context, run Run) error {
-	bins, err := c.prepareJob(ctx, run.Job, run.Class)
+	bins, err := c.prepareJob(ctx, run.Job, run.Class, true)
 	if err != nil {
 		return err
 	}

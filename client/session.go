@@ -32,6 +32,8 @@ type Session struct {
 	Address string
 	token   string
 	rest    *rest.Client
+	// single tells that the cluster is for one job or one main and ends with it.
+	single bool
 }
 
 // restTokenLabel derives the owner's token from the application's secret.
@@ -45,8 +47,12 @@ type SessionOptions struct {
 	Dynamic map[string]string
 }
 
-// deployment is one start of a session.
+// deployment is one start of a cluster.
 type deployment struct {
+	// kind is what is started.
+	kind clusterKind
+	// job is brought to the cluster's file system with the rest; nil for sessions.
+	job     *deployedJob
 	client  *Client
 	conf    *hadoopconf.Conf
 	rm      *yarnrpc.ClientRM
@@ -63,13 +69,49 @@ type deployment struct {
 	submitted bool
 }
 
+// clusterKind is a way for a cluster to live.
+type clusterKind struct{ target, name, noun string }
+
+var (
+	sessionCluster     = clusterKind{config.TargetSession, "Weft session cluster", "the session"}
+	perJobCluster      = clusterKind{config.TargetPerJob, "Weft per-job cluster", "the job's cluster"}
+	applicationCluster = clusterKind{config.TargetApplication, "Weft Application Cluster", "the application"}
+)
+
+// deployedJob is the job that a cluster is for.
+type deployedJob struct {
+	// local is the binary on this machine; without it remote is where it lies already.
+	local  string
+	remote spec.File
+	// sha256 is known once a local binary has been uploaded; remote is then where it is.
+	sha256 string
+	// spec is what main is run with beside the JobManager; nil where main runs here.
+	spec *spec.JobSpec
+}
+
 // StartSession starts a session on YARN and returns when it runs. When that fails, or ctx ends before, nothing is left.
 func (c *Client) StartSession(ctx context.Context, o SessionOptions) (*Session, error) {
-	d, err := c.newDeployment()
+	d, err := c.newDeployment(sessionCluster)
 	if err != nil {
 		return nil, err
 	}
-	report, err := d.run(ctx, o)
+	s, err := d.start(ctx, o.Ship)
+	if err != nil {
+		return nil, err
+	}
+	if err := c.writeProperties(properties{application: d.app, dynamic: o.Dynamic}); err != nil {
+		// The session runs; commands can name it by its id.
+		c.Console.Say("Warning: %v; later commands need -yid %s", err, d.app)
+	}
+	d.announced()
+	return s, nil
+}
+
+// start starts the cluster and returns when it runs. When that fails, or ctx ends before, nothing is left. The caller calls
+// announced when it may be found by others.
+func (d *deployment) start(ctx context.Context, ship []string) (*Session, error) {
+	c := d.client
+	report, err := d.run(ctx, ship)
 	if err != nil {
 		return nil, d.undo(err)
 	}
@@ -77,22 +119,26 @@ func (c *Client) StartSession(ctx context.Context, o SessionOptions) (*Session, 
 	if err := c.remember(d.app, d.token, address); err != nil {
 		return nil, d.undo(err)
 	}
-	if err := c.writeProperties(properties{application: d.app, dynamic: o.Dynamic}); err != nil {
-		// The session runs; commands can name it by its id.
-		c.Console.Say("Warning: %v; later commands need -yid %s", err, d.app)
+	s, err := c.newSession(d.app, address, d.token)
+	if err != nil {
+		return nil, d.undo(err)
 	}
-	d.announced()
+	s.single = d.kind != sessionCluster
 	c.Console.Say("YARN application has been deployed successfully.")
 	c.Console.Say("Found Web Interface %s of application '%s'.", address, d.app)
-	return c.newSession(d.app, address, d.token)
+	return s, nil
 }
 
-func (c *Client) newDeployment() (*deployment, error) {
+func (c *Client) newDeployment(kind clusterKind) (*deployment, error) {
+	if config.Get(c.Config, config.Target) != kind.target {
+		// The cluster reads from its configuration how it is to live.
+		c.Config.Set(config.CommandLine, config.Target.Key, kind.target, "the command")
+	}
 	conf, err := c.Hadoop()
 	if err != nil {
 		return nil, err
 	}
-	d := &deployment{client: c, conf: conf, secret: security.NewSecret()}
+	d := &deployment{kind: kind, client: c, conf: conf, secret: security.NewSecret()}
 	d.token = d.secret.Derive(restTokenLabel).Hex()
 	if d.sizes, err = spec.ContainerSizes(c.Config, conf); err != nil {
 		return nil, &Failure{ExitUsage, err}
@@ -110,7 +156,7 @@ func (c *Client) newDeployment() (*deployment, error) {
 }
 
 // run submits the application and waits until it runs.
-func (d *deployment) run(ctx context.Context, o SessionOptions) (yarnrpc.ApplicationReport, error) {
+func (d *deployment) run(ctx context.Context, ship []string) (yarnrpc.ApplicationReport, error) {
 	var none yarnrpc.ApplicationReport
 	c := d.client
 	binary, err := c.clusterBinary()
@@ -138,7 +184,7 @@ func (d *deployment) run(ctx context.Context, o SessionOptions) (yarnrpc.Applica
 		return none, err
 	}
 	d.announced = announced
-	manifest, err := d.upload(ctx, binary, o.Ship)
+	manifest, err := d.upload(ctx, binary, ship)
 	if err != nil {
 		return none, err
 	}
@@ -233,6 +279,13 @@ func (d *deployment) upload(ctx context.Context, binary string, ship []string) (
 			return err
 		})
 	}
+	if j := d.job; j != nil && j.local != "" {
+		g.Go(func() error {
+			b, err := d.staging.blob(gctx, app, j.local)
+			j.remote, j.sha256 = b.File, b.sha256
+			return err
+		})
+	}
 	shipped[spec.Binary] = binary
 	g.Go(func() error {
 		files, gctx := errgroup.WithContext(gctx)
@@ -257,10 +310,29 @@ func (d *deployment) upload(ctx context.Context, binary string, ship []string) (
 	if err := <-done; err != nil {
 		return nil, err
 	}
+	if err := d.stageMain(ctx, m); err != nil {
+		return nil, err
+	}
 	if n := d.staging.Sent(); n > 64<<10 {
 		c.Console.Say("Uploaded %s to %s", formatSize(n), d.staging.URI())
 	}
 	return m, nil
+}
+
+// stageMain brings what main is run with beside the JobManager.
+func (d *deployment) stageMain(ctx context.Context, m *spec.Manifest) error {
+	if d.job == nil || d.job.spec == nil {
+		return nil
+	}
+	j := *d.job.spec
+	j.URI, j.Size, j.SHA256 = d.job.remote.URL, d.job.remote.Size, d.job.sha256
+	text, err := j.Encode()
+	if err != nil {
+		return err
+	}
+	f, err := d.staging.put(ctx, m.Application, spec.Job, text)
+	m.Master = map[string]spec.File{spec.Job: f, spec.JobBinary: d.job.remote}
+	return err
 }
 
 // shipFiles lists the files to ship by the name they get: a directory keeps its name and structure.
@@ -293,7 +365,7 @@ func shipFiles(paths []string) (map[string]string, error) {
 			}
 			name = filepath.ToSlash(name)
 			switch name {
-			case spec.Binary, spec.Config, spec.Hadoop, spec.Secret:
+			case spec.Binary, spec.Config, spec.Hadoop, spec.Secret, spec.Job, spec.JobBinary:
 				return fmt.Errorf("the name %s is taken by Weft's own file", name)
 			}
 			if info.Size() == 0 {
@@ -321,14 +393,13 @@ func (d *deployment) submission(m *spec.Manifest) (yarnrpc.Submission, error) {
 	}
 	name := config.Get(c, config.ApplicationName)
 	if name == "" {
-		name = "Weft session cluster"
+		name = d.kind.name
 	}
 	env := map[string]string{
 		spec.EnvManifest: text,
 		spec.EnvUser:     m.User,
 		"GOMAXPROCS":     strconv.Itoa(d.sizes.JobManagerVCores),
-		// A tenth is left for what Go does not count: stacks of C, page tables, mapped files.
-		"GOMEMLIMIT": strconv.Itoa(d.sizes.JobManagerMB*9/10) + "MiB",
+		"GOMEMLIMIT":     strconv.Itoa(d.sizes.JobManagerLimitMB()) + "MiB",
 	}
 	for _, prefix := range []string{"yarn.application-master.env.", "containerized.master.env."} {
 		for k, v := range c.WithPrefix(prefix) {
@@ -337,13 +408,13 @@ func (d *deployment) submission(m *spec.Manifest) (yarnrpc.Submission, error) {
 	}
 	s := yarnrpc.Submission{
 		ID: d.app, Name: name, Type: config.Get(c, config.ApplicationType), Queue: config.Get(c, config.ApplicationQueue),
-		MaxAttempts:   config.Get(c, config.ApplicationAttempts),
+		MaxAttempts:   d.attempts(),
 		FailureWindow: config.Get(c, config.AttemptFailuresValidity),
 		AM:            yarnrpc.Resource{MemoryMB: int64(d.sizes.JobManagerMB), VCores: int32(d.sizes.JobManagerVCores)},
 		NodeLabel:     config.Get(c, config.ApplicationNodeLabel),
 		RolledLogs:    config.Get(c, config.RolledLogsInclude), RolledLogsExclude: config.Get(c, config.RolledLogsExclude),
 		Launch: yarnrpc.Launch{
-			Files:       m.LocalResources(),
+			Files:       m.MasterResources(),
 			Environment: env,
 			Commands:    []string{"exec ./" + spec.Binary + " jobmanager --log-dir <LOG_DIR> 1><LOG_DIR>/jobmanager.out 2><LOG_DIR>/jobmanager.err"},
 			ViewACL:     config.Get(c, config.ViewACLs),
@@ -360,6 +431,14 @@ func (d *deployment) submission(m *spec.Manifest) (yarnrpc.Submission, error) {
 		s.Priority = &p32
 	}
 	return s, nil
+}
+
+// attempts is how often the JobManager may be started: the job of a per-job cluster is known to its first attempt alone.
+func (d *deployment) attempts() int {
+	if d.kind == perJobCluster {
+		return 1
+	}
+	return config.Get(d.client.Config, config.ApplicationAttempts)
 }
 
 // undo removes what an unsuccessful start has left and gives the error to show.

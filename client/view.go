@@ -14,6 +14,7 @@ import (
 	"github.com/weft-project/weft/rest/restpb"
 	"github.com/weft-project/weft/rpc/controlpb"
 	"github.com/weft-project/weft/rpc/planpb"
+	"github.com/weft-project/weft/yarnrpc"
 )
 
 // jobView shows what happens to a job.
@@ -100,6 +101,9 @@ const (
 	lostPoll  = 100 * time.Millisecond
 )
 
+// errFinished is for a job whose cluster has ended with it before its result was fetched: YARN says that it has finished.
+var errFinished = errors.New("the job has finished")
+
 // lost is for a job whose JobManager stopped answering. It returns nil when the JobManager answers again, else what has
 // happened to the session.
 func (s *Session) lost(ctx context.Context, job id.Job, err error) error {
@@ -114,6 +118,12 @@ func (s *Session) lost(ctx context.Context, job id.Job, err error) error {
 	for deadline := time.Now().Add(lostLimit); time.Now().Before(deadline); {
 		report, rmErr := s.client.running(ctx, s.App)
 		if rmErr != nil {
+			if report.State.Ended() && s.single {
+				if report.Final == yarnrpc.FinalSucceeded {
+					return errFinished
+				}
+				return &Failure{ExitFailed, errors.New("job " + job.String() + " did not finish: " + explainEnded(report))}
+			}
 			if report.State.Ended() {
 				return &Failure{ExitFailed, fmt.Errorf("job %s is lost: %w", job, rmErr)}
 			}

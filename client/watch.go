@@ -41,7 +41,7 @@ func (d *deployment) watch(ctx context.Context, s yarnrpc.Submission) (yarnrpc.A
 			return r, nil
 		case r.State.Ended():
 			d.submitted = false
-			return r, &Failure{ExitFailed, errors.New("the session did not start: " + explainEnded(r) + d.logHint())}
+			return r, &Failure{ExitFailed, errors.New(d.kind.noun + " did not start: " + explainEnded(r) + d.logHint())}
 		}
 		waited := time.Since(start)
 		if waited > explainAfter && time.Since(lastExplained) > explainEvery {

@@ -9,6 +9,7 @@ import (
 
 	"google.golang.org/grpc"
 
+	"github.com/weft-project/weft/config"
 	"github.com/weft-project/weft/graph/execution"
 	"github.com/weft-project/weft/id"
 	"github.com/weft-project/weft/rest"
@@ -72,7 +73,7 @@ func New(o Options) (*JobManager, error) {
 		return nil, err
 	}
 	if o.Target == "" {
-		o.Target = TargetSession
+		o.Target = config.TargetSession
 	}
 	host, err := os.Hostname()
 	if err != nil {

@@ -61,7 +61,7 @@ type Options struct {
 	Epoch uint64
 	// ClusterID names the cluster; on YARN the application id.
 	ClusterID string
-	// Target is how the cluster runs: TargetSession and its like, "standalone", …; it decides whose submissions are taken.
+	// Target is how the cluster runs: config.TargetSession and its like, "standalone", …; it decides whose submissions are taken.
 	Target string
 	// Secret is the cluster's.
 	Secret security.Secret

@@ -5,18 +5,12 @@ import (
 	"errors"
 	"time"
 
+	"github.com/weft-project/weft/config"
 	"github.com/weft-project/weft/graph/execution"
 	"github.com/weft-project/weft/id"
 	"github.com/weft-project/weft/rest"
 	"github.com/weft-project/weft/rest/restpb"
 	"github.com/weft-project/weft/rpc/planpb"
-)
-
-// What Options.Target says of clusters that are there for one job or one main, and end with it.
-const (
-	TargetSession     = "yarn-session"
-	TargetPerJob      = "yarn-per-job"
-	TargetApplication = "yarn-application"
 )
 
 // fetchPoll is how often Fetched looks.
@@ -25,11 +19,11 @@ const fetchPoll = 20 * time.Millisecond
 // takes refuses submissions from outside to a cluster that is not for them. It is called in the loop.
 func (m *JobManager) takes(r *restpb.SubmitRequest) error {
 	switch m.o.Target {
-	case TargetPerJob:
+	case config.TargetPerJob:
 		if first := m.first; first != nil && r.GetJobId() != first.id.String() {
 			return rest.Conflict("this cluster is for one job, %s, and takes no other: start a session with yarn-session.sh for several", first.id)
 		}
-	case TargetApplication:
+	case config.TargetApplication:
 		return rest.Conflict("the jobs of this cluster come from its own main: start a session with yarn-session.sh to submit jobs to")
 	}
 	return nil

@@ -22,6 +22,14 @@ const (
 	Secret = "secret"
 )
 
+// Files of the JobManager's container alone, in application mode.
+const (
+	// Job says what main is run with; private, since arguments may be.
+	Job = "job.json"
+	// JobBinary is the job's binary.
+	JobBinary = "weft-job"
+)
+
 // EnvManifest is the variable that carries the manifest. It holds no secret.
 const EnvManifest = "WEFT_APPLICATION"
 
@@ -58,6 +66,8 @@ type Manifest struct {
 	Base string `json:"base"`
 	// Files are localised for every container, by name.
 	Files map[string]File `json:"files"`
+	// Master are files of the JobManager's container alone.
+	Master map[string]File `json:"master,omitempty"`
 	// Version of the client.
 	Version string `json:"version"`
 }
@@ -103,6 +113,15 @@ func Decode(text string) (*Manifest, error) {
 		return nil, fmt.Errorf("%s: base %q, application %q", EnvManifest, m.Base, m.Application)
 	}
 	return m, nil
+}
+
+// MasterResources gives the files of the JobManager's container.
+func (m *Manifest) MasterResources() map[string]yarnrpc.LocalResource {
+	out := m.LocalResources()
+	for name, f := range m.Master {
+		out[name] = f.Resource()
+	}
+	return out
 }
 
 // LocalResources gives the files of a container.
