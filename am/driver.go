@@ -17,6 +17,7 @@ type master interface {
 	Request(r yarnrpc.Request, n int) yarnrpc.RequestID
 	CancelRequest(id yarnrpc.RequestID, n int) int
 	Release(ids ...yarnrpc.ContainerID)
+	Blacklist(add, remove []string)
 	Allocate(ctx context.Context, progress float32) (*yarnrpc.Allocation, error)
 }
 
@@ -36,10 +37,13 @@ type driverOptions struct {
 	most    yarnrpc.Resource
 	// busy and idle are the pauses between heartbeats while requests pend and otherwise.
 	busy, idle time.Duration
-	// maxFailed ends the application after so many failed containers; negative for no bound.
-	maxFailed int
-	overview  jobmanager.ResourceOverview
-	log       *slog.Logger
+	failures   failureLimits
+	// nodeName is what the scheduler calls a node.
+	nodeName func(yarnrpc.NodeID) string
+	// logURL is where a container's logs are shown.
+	logURL   func(yarnrpc.Container) string
+	overview jobmanager.ResourceOverview
+	log      *slog.Logger
 }
 
 // doubtLimit is how long heartbeats are quick for a container whose TaskManager does not answer.
@@ -55,7 +59,14 @@ type driver struct {
 
 	mu     sync.Mutex
 	fleet  *fleet
-	failed int
+	failed *failures
+	// retiring are nodes that are being decommissioned; wanted are containers that the scheduler wants back; nodes counts those
+	// of the cluster.
+	retiring map[yarnrpc.NodeID]bool
+	wanted   map[yarnrpc.ContainerID]time.Time
+	nodes    int
+	// wait is about requests that are not answered.
+	short shortage
 	// doubts are TaskManagers that the JobManager has lost contact with, and since when.
 	doubts map[string]time.Time
 	// launches is done when no container is being started any more.
@@ -66,7 +77,8 @@ type driver struct {
 var _ jobmanager.ResourceDriver = (*driver)(nil)
 
 func newDriver(o driverOptions) *driver {
-	return &driver{driverOptions: o, wake: make(chan struct{}, 1), fleet: newFleet(), doubts: map[string]time.Time{}}
+	return &driver{driverOptions: o, wake: make(chan struct{}, 1), fleet: newFleet(o.failures.pause), failed: newFailures(o.failures),
+		retiring: map[yarnrpc.NodeID]bool{}, wanted: map[yarnrpc.ContainerID]time.Time{}, doubts: map[string]time.Time{}}
 }
 
 // Start begins the heartbeats; they end with ctx.
@@ -118,6 +130,7 @@ func (d *driver) Overview() jobmanager.ResourceOverview {
 	defer d.mu.Unlock()
 	o := d.overview
 	o.PendingTaskManagers = d.fleet.outstanding()
+	o.Shortage = d.short.explain(d.request.Resource, o.Queue, time.Now())
 	return o
 }
 
@@ -247,25 +260,44 @@ func (d *driver) take(ctx context.Context, a *yarnrpc.Allocation) {
 	for _, c := range a.Excess {
 		d.log.Info("giving back a container that was not asked for", "container", c.ID.String())
 	}
-	for _, n := range a.UpdatedNodes {
-		d.log.Info("a node has changed its state", "node", n.ID.String(), "state", string(n.State), "health", n.Health)
-	}
+	d.nodesChanged(a)
+	d.mu.Lock()
+	d.short.heartbeat(a, d.fleet.outstanding(), now)
+	d.short.excluded = len(d.failed.excluded)
+	d.mu.Unlock()
 	for _, c := range a.Allocated {
-		d.mu.Lock()
-		d.fleet.allocated(c, now)
-		d.mu.Unlock()
-		d.launches.Add(1)
-		go d.startTaskManager(ctx, c)
+		d.allocated(ctx, c, now)
 	}
 	for _, s := range a.Completed {
 		d.completed(s, now)
 	}
-	for _, id := range a.ToPreempt {
-		d.log.Warn("the scheduler wants a container back", "container", id.String())
-	}
+	d.drain(a.ToPreempt, now)
 	d.mu.Lock()
-	d.fleet.steady(now)
+	for _, c := range d.fleet.steady(now) {
+		d.failed.launched(d.nodeName(c.Node))
+	}
 	d.mu.Unlock()
+	d.forgive(now)
+}
+
+// allocated starts a TaskManager in a container that has come, unless its node is about to go.
+func (d *driver) allocated(ctx context.Context, c yarnrpc.Container, now time.Time) {
+	d.mu.Lock()
+	d.fleet.allocated(c, now)
+	refused := d.retiring[c.Node]
+	if refused {
+		d.fleet.release(c.ID)
+		d.fleet.retryAt = now.Add(firstRetry)
+	}
+	d.mu.Unlock()
+	if refused {
+		d.log.Info("giving back a container on a node that is being decommissioned", "container", c.ID.String(), "node", c.Node.String())
+		d.master.Release(c.ID)
+		d.poke()
+		return
+	}
+	d.launches.Add(1)
+	go d.startTaskManager(ctx, c)
 }
 
 // startTaskManager has a NodeManager start a container.
@@ -280,37 +312,62 @@ func (d *driver) startTaskManager(ctx context.Context, c yarnrpc.Container) {
 	}
 	d.log.Warn("a container did not start", "container", c.ID.String(), "node", c.Node.String(), "error", err)
 	d.master.Release(c.ID)
-	d.lost(c.ID, fmt.Sprintf("container %s on %s did not start: %v", c.ID, c.Node, err), time.Now())
+	d.lost(c.ID, fmt.Sprintf("container %s on %s did not start: %v", c.ID, c.Node, err), true, time.Now())
 	d.poke()
 }
 
 // completed handles a container that has ended.
 func (d *driver) completed(s yarnrpc.ContainerStatus, now time.Time) {
 	d.log.Info("a container has ended", "container", s.ID.String(), "exit", s.ExitStatus, "diagnostics", s.Diagnostics)
-	d.lost(s.ID, s.Explain(), now)
+	d.lost(s.ID, s.Explain()+d.logHint(s), !blameless(s.ExitStatus), now)
 }
 
-// lost tells the JobManager about an end, once.
-func (d *driver) lost(id yarnrpc.ContainerID, reason string, now time.Time) {
+// logHint says where the logs of a container are that has ended; those of a lost node can not be read.
+func (d *driver) logHint(s yarnrpc.ContainerStatus) string {
+	d.mu.Lock()
+	t := d.fleet.tms[s.ID]
+	d.mu.Unlock()
+	if t == nil || s.ExitStatus == yarnrpc.ExitAborted {
+		return ""
+	}
+	url := d.logURL(t.container)
+	if url == "" {
+		return ""
+	}
+	return "; its logs: " + url
+}
+
+// lost tells the JobManager about an end, once. fault tells an end that the application or the node is to blame for.
+func (d *driver) lost(id yarnrpc.ContainerID, reason string, fault bool, now time.Time) {
 	d.mu.Lock()
 	delete(d.doubts, id.String())
-	released, known, giveUp := d.fleet.ended(id, now, reason)
-	if known && !released {
-		d.failed++
-	}
-	over := d.maxFailed >= 0 && d.failed > d.maxFailed
-	d.mu.Unlock()
-	if !known {
+	delete(d.wanted, id)
+	e := d.fleet.ended(id, now, fault, reason)
+	if e == nil {
+		d.mu.Unlock()
 		return
 	}
-	if released {
+	n, over, exclude := 0, false, false
+	node := d.nodeName(e.container.Node)
+	if fault && !e.released {
+		n, over = d.failed.failed(now)
+		exclude = e.early && d.failed.launchFailed(node, d.nodes, now)
+		if d.failed.tooFast(now) {
+			d.fleet.retryAt = now.Add(d.failures.pause)
+		}
+	}
+	d.mu.Unlock()
+	if e.released {
 		reason = fmt.Sprintf("container %s was released", id)
 	}
 	d.events.TaskManagerLost(id.String(), reason)
+	if exclude {
+		d.exclude(node, e.container.Node)
+	}
 	switch {
-	case over && !released:
-		d.events.Fatal(fmt.Errorf("%d containers have failed, more than yarn.maximum-failed-containers allows; the last: %s", d.failed, reason))
-	case giveUp != "":
-		d.events.RequestFailed(giveUp)
+	case over:
+		d.events.Fatal(fmt.Errorf("%d containers have failed, more than yarn.maximum-failed-containers allows; the last: %s", n, reason))
+	case e.giveUp != "":
+		d.events.RequestFailed(e.giveUp)
 	}
 }

@@ -11,10 +11,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/weft-project/weft/am/spec"
-	"github.com/weft-project/weft/config"
 	hadoopconf "github.com/weft-project/weft/internal/hadoop/conf"
-	"github.com/weft-project/weft/internal/hadoop/token"
 	"github.com/weft-project/weft/yarnrpc"
 )
 
@@ -30,10 +27,32 @@ type fakeMaster struct {
 	started  []yarnrpc.ContainerID
 	beats    []time.Time
 	startErr error
-	err      error
+	// startNode fails containers on one node only.
+	startNode string
+	// places are where containers go, in turn; nodes that are avoided are left out.
+	places  []string
+	avoided map[string]bool
+	nodes   int
+	head    yarnrpc.Resource
+	updates []yarnrpc.NodeReport
+	preempt []yarnrpc.ContainerID
+	err     error
 }
 
-func newFakeMaster() *fakeMaster { return &fakeMaster{asks: yarnrpc.NewAsks()} }
+func newFakeMaster() *fakeMaster {
+	return &fakeMaster{asks: yarnrpc.NewAsks(), avoided: map[string]bool{}, places: []string{"h"}, nodes: 1}
+}
+
+func (f *fakeMaster) Blacklist(add, remove []string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, n := range add {
+		f.avoided[n] = true
+	}
+	for _, n := range remove {
+		delete(f.avoided, n)
+	}
+}
 
 func (f *fakeMaster) Request(r yarnrpc.Request, n int) yarnrpc.RequestID {
 	f.mu.Lock()
@@ -76,22 +95,32 @@ func (f *fakeMaster) Allocate(context.Context, float32) (*yarnrpc.Allocation, er
 	for ; f.excess > 0; f.excess-- {
 		given = append(given, f.container(1, 1, yarnrpc.Resource{MemoryMB: 1024, VCores: 1}))
 	}
-	a := &yarnrpc.Allocation{Completed: f.complete}
-	f.complete = nil
+	a := &yarnrpc.Allocation{Completed: f.complete, UpdatedNodes: f.updates, ToPreempt: f.preempt, ClusterNodes: f.nodes, Headroom: f.head}
+	f.complete, f.updates, f.preempt = nil, nil, nil
 	a.Allocated, a.Excess = f.asks.Answered(given)
 	return a, nil
 }
 
 func (f *fakeMaster) container(id yarnrpc.RequestID, priority int32, r yarnrpc.Resource) yarnrpc.Container {
 	f.next++
+	host := f.places[int(f.next)%len(f.places)]
+	for i := range f.places {
+		if h := f.places[(int(f.next)+i)%len(f.places)]; !f.avoided[h] {
+			host = h
+			break
+		}
+	}
 	attempt := yarnrpc.AttemptID{Application: yarnrpc.ApplicationID{ClusterTimestamp: 1, Number: 1}, Number: 1}
-	return yarnrpc.Container{ID: yarnrpc.ContainerID{Attempt: attempt, Number: f.next}, Node: yarnrpc.NodeID{Host: "h", Port: 1}, Resource: r, Priority: priority, Request: id}
+	return yarnrpc.Container{ID: yarnrpc.ContainerID{Attempt: attempt, Number: f.next}, Node: yarnrpc.NodeID{Host: host, Port: 1}, HTTPAddress: host + ":8042", Resource: r, Priority: priority, Request: id}
 }
 
 func (f *fakeMaster) StartContainer(_ context.Context, c yarnrpc.Container, _ yarnrpc.Launch) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.started = append(f.started, c.ID)
+	if f.startNode != "" && c.Node.Host != f.startNode {
+		return nil
+	}
 	return f.startErr
 }
 
@@ -101,9 +130,15 @@ type fakeEvents struct {
 	started []string
 	lost    []string
 	failed  []string
+	notes   []string
+	drained []string
 	fatal   error
 }
 
+func (e *fakeEvents) TaskManagerDraining(id, reason string) {
+	e.note(func() { e.drained = append(e.drained, id+" "+reason) })
+}
+func (e *fakeEvents) Note(text string) { e.note(func() { e.notes = append(e.notes, text) }) }
 func (e *fakeEvents) TaskManagerStarted(id, _ string) {
 	e.note(func() { e.started = append(e.started, id) })
 }
@@ -126,7 +161,9 @@ func startDriver(t *testing.T, change func(*driverOptions, *fakeMaster)) (*drive
 	o := driverOptions{
 		master: f, starter: f, launch: func(yarnrpc.Container) yarnrpc.Launch { return yarnrpc.Launch{} },
 		request: yarnrpc.Request{Resource: yarnrpc.Resource{MemoryMB: 1024, VCores: 1}, Priority: 1},
-		busy:    time.Millisecond, idle: time.Hour, maxFailed: -1, log: slog.New(slog.DiscardHandler),
+		busy:    time.Millisecond, idle: time.Hour, log: slog.New(slog.DiscardHandler),
+		failures: failureLimits{max: -1, pause: 3 * time.Second, nodeMax: 3, nodeTime: time.Hour},
+		nodeName: func(n yarnrpc.NodeID) string { return n.Host }, logURL: logURLs(hadoopconf.New(nil), "ada"),
 	}
 	if change != nil {
 		change(&o, f)
@@ -226,7 +263,7 @@ func TestDriverGivesUpAfterFailuresInARow(t *testing.T) {
 }
 
 func TestDriverMaximumFailedContainers(t *testing.T) {
-	d, _, e := startDriver(t, func(o *driverOptions, f *fakeMaster) { f.startErr, o.maxFailed = errors.New("no disk"), 1 })
+	d, _, e := startDriver(t, func(o *driverOptions, f *fakeMaster) { f.startErr, o.failures.max = errors.New("no disk"), 1 })
 	d.Require(2)
 	e.until(t, "the end", func() bool { return e.fatal != nil })
 }
@@ -272,41 +309,5 @@ func TestDriverTakesRequestsBack(t *testing.T) {
 	defer f.mu.Unlock()
 	if got := f.asks.Outstanding(); got != 1 {
 		t.Errorf("%d requests are outstanding", got)
-	}
-}
-
-func TestLaunchHoldsNoSecret(t *testing.T) {
-	creds := &token.Credentials{}
-	creds.Add("am", token.Token{Kind: token.KindAMRM, Identifier: []byte("planted-id"), Password: []byte("planted-password")})
-	m := &spec.Manifest{Application: "application_1_0001", User: "u", Base: "hdfs://h:1/user/u/.weft", Files: map[string]spec.File{spec.Secret: {URL: "hdfs://h:1/secret"}}}
-	c := config.New()
-	c.Set(config.File, "security.some.password", "planted-config", "")
-	c.Set(config.File, "containerized.taskmanager.env.TZ", "UTC", "")
-	launch, err := taskManagerLaunch(m, c, spec.Sizes{TaskManagerMB: 1024, TaskManagerVCores: 1, Slots: 2}, "h:1", creds)
-	if err != nil {
-		t.Fatal(err)
-	}
-	l := launch(yarnrpc.Container{})
-	text := fmt.Sprint(l.Commands, l.Environment, l.Files)
-	if strings.Contains(text, "planted") || l.Environment["TZ"] != "UTC" {
-		t.Errorf("launch: %s", text)
-	}
-	if l.Credentials.Len() != 0 {
-		t.Error("the AMRM token was handed on")
-	}
-	if !strings.Contains(text, "exec ./weft taskmanager --log-dir <LOG_DIR> --jobmanager h:1 --slots 2 --memory 1024 --vcores 1 1><LOG_DIR>/taskmanager.out") {
-		t.Errorf("command: %v", l.Commands)
-	}
-}
-
-func TestProxyHosts(t *testing.T) {
-	conf := hadoopconf.New(nil)
-	conf.Set("yarn.resourcemanager.hostname", "rm")
-	if got := proxyHosts(conf); len(got) != 1 || got[0] != "rm:8088" {
-		t.Errorf("got %v", got)
-	}
-	conf.Set("yarn.web-proxy.address", "proxy:1")
-	if got := proxyHosts(conf); len(got) != 1 || got[0] != "proxy:1" {
-		t.Errorf("got %v", got)
 	}
 }

@@ -20,14 +20,17 @@ type fleet struct {
 	tms   map[yarnrpc.ContainerID]*taskManager
 	// failures counts containers in a row that ended before they had run for steadyAfter.
 	failures int
-	// retryAt is before when nothing new is asked for, after failures.
+	// retryAt is before when nothing new is asked for, after failures; pause is the longest pause.
 	retryAt time.Time
+	pause   time.Duration
 }
 
 type taskManager struct {
 	container yarnrpc.Container
 	since     time.Time
 	releasing bool
+	// leaving tells that the JobManager was told to give it no more work.
+	leaving bool
 }
 
 const (
@@ -36,11 +39,10 @@ const (
 	// maxFailures in a row fail what waits for slots.
 	maxFailures = 5
 	firstRetry  = 100 * time.Millisecond
-	lastRetry   = 3 * time.Second
 )
 
-func newFleet() *fleet {
-	return &fleet{asked: map[yarnrpc.RequestID]int{}, tms: map[yarnrpc.ContainerID]*taskManager{}}
+func newFleet(pause time.Duration) *fleet {
+	return &fleet{pause: pause, asked: map[yarnrpc.RequestID]int{}, tms: map[yarnrpc.ContainerID]*taskManager{}}
 }
 
 // alive counts containers that are not being released.
@@ -125,35 +127,65 @@ func (f *fleet) release(id yarnrpc.ContainerID) bool {
 	return true
 }
 
-// ended notes that a container has ended; known is false for one that was never ours or has ended before. giveUp is a
-// sentence when so many have failed in a row that asking for more makes no sense for now.
-func (f *fleet) ended(id yarnrpc.ContainerID, now time.Time, reason string) (released, known bool, giveUp string) {
+// ending is what the end of a container means.
+type ending struct {
+	container yarnrpc.Container
+	// released: it was given back; early: it ended soon after its start.
+	released, early bool
+	// giveUp is a sentence when so many have failed in a row that asking for more makes no sense for now.
+	giveUp string
+}
+
+// ended notes that a container has ended; nil for one that was never ours or has ended before. An end that is nobody's fault
+// does not count as a failure.
+func (f *fleet) ended(id yarnrpc.ContainerID, now time.Time, fault bool, reason string) *ending {
 	t := f.tms[id]
 	if t == nil {
-		return false, false, ""
+		return nil
 	}
 	delete(f.tms, id)
+	e := &ending{container: t.container, released: t.releasing, early: now.Sub(t.since) < steadyAfter}
 	switch {
-	case t.releasing:
-	case now.Sub(t.since) >= steadyAfter:
+	case t.releasing || !fault:
+	case !e.early:
 		f.failures, f.retryAt = 0, time.Time{}
 	default:
 		f.failures++
-		f.retryAt = now.Add(min(lastRetry, firstRetry<<min(f.failures-1, 10)))
+		f.retryAt = now.Add(min(f.pause, firstRetry<<min(f.failures-1, 10)))
 		if f.failures >= maxFailures {
-			giveUp = fmt.Sprintf("%d TaskManagers in a row ended soon after their start, the last because %s", f.failures, reason)
+			e.giveUp = fmt.Sprintf("%d TaskManagers in a row ended soon after their start, the last because %s", f.failures, reason)
 			f.failures = 0
 		}
 	}
-	return t.releasing, true, giveUp
+	return e
 }
 
-// steady notes that TaskManagers work, so that earlier failures no longer count.
-func (f *fleet) steady(now time.Time) {
+// steady notes that TaskManagers work, so that earlier failures no longer count. It gives the containers that work.
+func (f *fleet) steady(now time.Time) (well []yarnrpc.Container) {
 	for _, t := range f.tms {
 		if now.Sub(t.since) >= steadyAfter {
 			f.failures = 0
-			return
+			well = append(well, t.container)
 		}
 	}
+	return well
+}
+
+// leaving gives the containers that are to get no more work, or are to get some again, and were not told so yet.
+func (f *fleet) leaving(leave func(yarnrpc.Container) bool) (gone, back []yarnrpc.ContainerID) {
+	for id, t := range f.tms {
+		if t.releasing {
+			continue
+		}
+		switch is := leave(t.container); {
+		case is && !t.leaving:
+			gone = append(gone, id)
+		case !is && t.leaving:
+			back = append(back, id)
+		default:
+			continue
+		}
+		t.leaving = !t.leaving
+	}
+	return gone, back
 }

@@ -293,7 +293,8 @@ func (a *application) driverOptions(jobManager string) (driverOptions, error) {
 			Priority: 1, NodeLabel: config.Get(a.config, config.TaskManagerNodeLabel),
 		},
 		busy: config.Get(a.config, config.HeartbeatRequesting), idle: idle,
-		maxFailed: config.Get(a.config, config.MaximumFailedContainers),
+		failures: limits(a.config, a.Log),
+		nodeName: nodeNames(a.hadoop), logURL: logURLs(a.hadoop, a.manifest.User),
 		overview: jobmanager.ResourceOverview{
 			ApplicationID: a.manifest.Application, Name: config.Get(a.config, config.ApplicationName), User: a.manifest.User,
 		},

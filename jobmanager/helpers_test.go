@@ -95,6 +95,7 @@ type fakeDriver struct {
 	required []int // distinct values in a row
 	released []string
 	pending  int
+	shortage string
 }
 
 func (d *fakeDriver) Start(_ context.Context, _ uint64, events jobmanager.ResourceEvents) error {
@@ -124,7 +125,7 @@ func (d *fakeDriver) Release(taskManagerID string) {
 func (d *fakeDriver) Overview() jobmanager.ResourceOverview {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return jobmanager.ResourceOverview{Name: "fake", User: "alice", Queue: "root.default", PendingTaskManagers: d.pending}
+	return jobmanager.ResourceOverview{Name: "fake", User: "alice", Queue: "root.default", PendingTaskManagers: d.pending, Shortage: d.shortage}
 }
 
 // say gives the JobManager's ear, once it has one.

@@ -45,6 +45,9 @@ type job struct {
 	restarts int
 	// waitingSince is set while the job waits for slots.
 	waitingSince time.Time
+	// shortage is what was last told about why it waits, and when.
+	shortage     string
+	shortageTold time.Time
 	// slots of the current attempt by slot of the job; workers by TaskManager.
 	slots   []slot
 	workers map[string]*workerRef

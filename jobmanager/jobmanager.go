@@ -43,6 +43,8 @@ type JobManager struct {
 	tms      map[string]*taskManager
 	pending  map[string]time.Time // launched, not registered yet
 	lost     map[string]lostTaskManager
+	// draining are TaskManagers that get no more jobs, and why.
+	draining map[string]string
 	// released are those given back because they had nothing to do, until the platform says that they have ended.
 	released map[string]bool
 	// gone tells of TaskManagers whether all of them has ended, where that can be seen (Options.Watch).
@@ -80,7 +82,7 @@ func New(o Options) (*JobManager, error) {
 		host = "localhost"
 	}
 	return &JobManager{o: o, s: o.settings(), l: newLoop(), host: host, started: time.Now(), hasFirst: make(chan struct{}), jobs: map[id.Job]*job{}, tms: map[string]*taskManager{},
-		pending: map[string]time.Time{}, lost: map[string]lostTaskManager{}, released: map[string]bool{}, gone: map[string]func() bool{}}, nil
+		pending: map[string]time.Time{}, lost: map[string]lostTaskManager{}, draining: map[string]string{}, released: map[string]bool{}, gone: map[string]func() bool{}}, nil
 }
 
 // Backend is what REST shows and changes.
@@ -197,6 +199,7 @@ func (m *JobManager) look() {
 	}
 	m.releaseLost(now)
 	m.releaseIdle(now)
+	m.tellShortage(now)
 	m.schedule() // a fence may have fallen with time
 	for _, j := range m.order {
 		if !j.waitingSince.IsZero() && now.Sub(j.waitingSince) > m.s.slotRequest {

@@ -41,6 +41,8 @@ type ResourceOverview struct {
 	ApplicationID, Name, User, Queue string
 	// PendingTaskManagers are asked for or starting.
 	PendingTaskManagers int
+	// Shortage says why TaskManagers that were asked for some time ago do not come; empty when that is not so.
+	Shortage string
 }
 
 // ResourceEvents is how a driver tells what happens. Calls return at once.
@@ -49,6 +51,10 @@ type ResourceEvents interface {
 	TaskManagerStarted(id, host string)
 	// TaskManagerLost: its container ended; reason is a sentence for people.
 	TaskManagerLost(id string, reason string)
+	// TaskManagerDraining: it should get no more jobs, for this reason; an empty reason takes that back.
+	TaskManagerDraining(id, reason string)
+	// Note is news for those whose jobs wait for TaskManagers.
+	Note(text string)
 	// RequestFailed: there will be no (more) TaskManagers, for this reason.
 	RequestFailed(reason string)
 	// Fatal: the cluster can not go on.

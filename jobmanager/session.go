@@ -33,6 +33,8 @@ type taskManager struct {
 	// slots holds the job of each slot; nil is free.
 	slots     []*job
 	idleSince time.Time
+	// draining is why it gets no more jobs; empty when it does.
+	draining string
 }
 
 // send queues a message; a full queue ends the session.
@@ -43,6 +45,14 @@ func (t *taskManager) send(m *controlpb.ToTaskManager) {
 	default:
 		t.cancel(fmt.Errorf("%d messages wait for it and it takes none", cap(t.out)))
 	}
+}
+
+// usable counts the free slots that jobs may get.
+func (t *taskManager) usable() int {
+	if t.draining != "" {
+		return 0
+	}
+	return t.free()
 }
 
 func (t *taskManager) free() int {
@@ -144,6 +154,7 @@ func (m *JobManager) taskManagerRegistered(tm *taskManager) {
 	delete(m.lost, tm.id)
 	m.tms[tm.id] = tm
 	m.watch(tm.id)
+	tm.draining = m.draining[tm.id]
 	m.refused = ""
 	tm.send(&controlpb.ToTaskManager{Kind: &controlpb.ToTaskManager_Registered{Registered: &controlpb.Registered{
 		HeartbeatIntervalMs: m.s.heartbeatInterval.Milliseconds(), HeartbeatTimeoutMs: m.s.heartbeatTimeout.Milliseconds(),
@@ -275,65 +286,3 @@ func (m *JobManager) releaseLost(now time.Time) {
 		}
 	}
 }
-
-// events are the driver's reports, posted to the loop.
-type events struct{ m *JobManager }
-
-// TaskManagerStarted is ResourceEvents'.
-func (e events) TaskManagerStarted(id, host string) {
-	e.m.l.post(func() {
-		if e.m.tms[id] == nil {
-			e.m.pending[id] = time.Now()
-		}
-		e.m.o.Log.Info("TaskManager launched", "taskmanager", id, "host", host)
-	})
-}
-
-// TaskManagerLost is ResourceEvents'.
-func (e events) TaskManagerLost(id, reason string) {
-	e.m.l.post(func() {
-		delete(e.m.pending, id)
-		defer e.m.schedule()
-		defer e.m.unfence(id)
-		if e.m.released[id] {
-			delete(e.m.released, id)
-			e.m.o.Log.Info("idle TaskManager ended", "taskmanager", id, "reason", reason)
-			e.m.schedule()
-			return
-		}
-		if tm := e.m.tms[id]; tm != nil {
-			e.m.loseTaskManager(tm, reason)
-			delete(e.m.lost, id)
-			return
-		}
-		if l, ok := e.m.lost[id]; ok {
-			delete(e.m.lost, id)
-			e.m.o.Log.Warn("TaskManager ended", "taskmanager", id, "reason", reason)
-			e.m.explain(id, l.text, reason)
-			e.m.schedule()
-			return
-		}
-		e.m.o.Log.Warn("TaskManager ended", "taskmanager", id, "reason", reason)
-		for _, j := range e.m.order {
-			if !j.waitingSince.IsZero() {
-				j.note("a TaskManager ended before it was of use: " + reason)
-			}
-		}
-		e.m.schedule()
-	})
-}
-
-// RequestFailed is ResourceEvents'.
-func (e events) RequestFailed(reason string) {
-	e.m.l.post(func() {
-		e.m.refused = reason
-		for _, j := range e.m.order {
-			if !j.waitingSince.IsZero() {
-				e.m.slotTimeout(j, "at all")
-			}
-		}
-	})
-}
-
-// Fatal is ResourceEvents'.
-func (e events) Fatal(err error) { e.m.l.post(func() { e.m.end(err) }) }

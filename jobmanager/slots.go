@@ -38,6 +38,9 @@ func (m *JobManager) take(n int) []slot {
 	for round := 0; len(out) < n; round++ {
 		progress := false
 		for _, tm := range tms {
+			if tm.draining != "" {
+				continue
+			}
 			seen := 0
 			for i, holder := range tm.slots {
 				if holder != nil {
@@ -85,7 +88,7 @@ func (m *JobManager) wanted() int {
 func (m *JobManager) require() {
 	free := 0
 	for _, tm := range m.tms {
-		free += tm.free()
+		free += tm.usable()
 	}
 	missing := max(0, m.wanted()-free)
 	n := len(m.tms) + (missing+m.o.Spec.Slots-1)/m.o.Spec.Slots
@@ -109,11 +112,12 @@ func (m *JobManager) giveBack(j *job, tm *taskManager) {
 
 // releaseIdle gives back TaskManagers that have had nothing to do for resourcemanager.taskmanager-timeout.
 func (m *JobManager) releaseIdle(now time.Time) {
-	if m.o.Driver == nil || m.wanted() > 0 {
+	if m.o.Driver == nil {
 		return
 	}
+	wanted := m.wanted() > 0
 	for _, tm := range m.sorted() {
-		if tm.free() < len(tm.slots) || now.Sub(tm.idleSince) < m.s.idle {
+		if tm.free() < len(tm.slots) || tm.draining == "" && (wanted || now.Sub(tm.idleSince) < m.s.idle) {
 			continue
 		}
 		m.o.Log.Info("releasing idle TaskManager", "taskmanager", tm.id, "idle", now.Sub(tm.idleSince).Round(time.Second))
@@ -148,6 +152,34 @@ func (m *JobManager) slotTimeout(j *job, when string) {
 	}
 	if m.refused != "" {
 		text += "; " + m.refused
+	} else if m.o.Driver != nil {
+		if why := m.o.Driver.Overview().Shortage; why != "" {
+			text += "; " + why
+		}
 	}
 	m.fail(j, &planpb.Failure{Domain: planpb.FailureDomain_USER, Message: text, TimestampMs: nowMs()})
+}
+
+const (
+	// shortageAfter is how long a job waits before it is told why, shortageEvery how often at most it is told something else.
+	shortageAfter = 3 * time.Second
+	shortageEvery = 15 * time.Second
+)
+
+// tellShortage tells jobs that wait why they do, when the platform knows.
+func (m *JobManager) tellShortage(now time.Time) {
+	if m.o.Driver == nil {
+		return
+	}
+	why := m.o.Driver.Overview().Shortage
+	for _, j := range m.order {
+		switch {
+		case j.waitingSince.IsZero():
+			j.shortage, j.shortageTold = "", time.Time{}
+		case why == "" || why == j.shortage || now.Sub(j.waitingSince) < shortageAfter || now.Sub(j.shortageTold) < shortageEvery:
+		default:
+			j.shortage, j.shortageTold = why, now
+			j.note(fmt.Sprintf("still waiting for %s: %s", slotsText(j.x.Slots()), why))
+		}
+	}
 }
