@@ -95,9 +95,9 @@ func handleLogFile(s *Server, w http.ResponseWriter, r *http.Request) error {
 }
 
 func handleJobManagerLog(s *Server, w http.ResponseWriter, r *http.Request) error {
-	return s.sendLog(w, r, "jobmanager.log")
+	return s.sendLog(w, r, s.logName+".log")
 }
 
 func handleJobManagerStdout(s *Server, w http.ResponseWriter, r *http.Request) error {
-	return s.sendLog(w, r, "jobmanager.out")
+	return s.sendLog(w, r, s.logName+".out")
 }

@@ -1,6 +1,7 @@
 package rest
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/hex"
@@ -48,6 +49,8 @@ type Options struct {
 	ProxyHosts []string
 	// LogDir is the JobManager's log directory; empty when it has none.
 	LogDir string
+	// LogName is the name of the JobManager's log there, without its ending; "jobmanager" when empty.
+	LogName string
 	// Pages serves / and /ui/ and all below it; nil for a server without pages.
 	Pages http.Handler
 	// Blobs keeps uploaded files; nil where there is a shared file system.
@@ -62,6 +65,7 @@ type Server struct {
 	backend Backend
 	auth    *authenticator
 	logs    LogDir
+	logName string
 	blobs   Blobs
 	log     *slog.Logger
 	mux     *http.ServeMux
@@ -83,6 +87,7 @@ func NewServer(o Options) (*Server, error) {
 		backend: o.Backend,
 		auth:    auth,
 		logs:    LogDir(o.LogDir),
+		logName: cmp.Or(o.LogName, "jobmanager"),
 		blobs:   o.Blobs,
 		log:     o.Log,
 		mux:     http.NewServeMux(),

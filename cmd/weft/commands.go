@@ -37,8 +37,9 @@ func (p *process) commands() *cli.App {
 		Action: p.noCommand,
 		Commands: []*cli.Command{
 			command("yarn-session", p.yarnSession), command("run", p.runJob), command("list", p.list), command("info", p.info),
-			command("cancel", p.cancel), command("init", p.initJob),
+			command("cancel", p.cancel), command("init", p.initJob), command("run-application", p.runApplication),
 			hidden("jobmanager", p.jobManager), hidden("taskmanager", p.taskManager),
+			hidden("standalone-jobmanager", p.standaloneJobManager), hidden("standalone-taskmanager", p.standaloneTaskManager), hidden("script", p.script),
 		},
 	}
 }
@@ -54,7 +55,6 @@ func (p *process) noCommand(c *cli.Context) error {
 		return p.helpFor(c)
 	}
 	later := map[string]string{
-		"run-application": "application mode is not part of this release; start a session with yarn-session and use run",
 		"stop":            "stop needs savepoints, which this release does not have yet; cancel ends a job",
 		"savepoint":       "this release has no savepoints yet",
 	}
@@ -156,8 +156,12 @@ func (p *process) runJob(ctx context.Context, args []string) error {
 	if len(s.words) == 0 {
 		return &usageError{"run", "no job: give a job binary or a Go package directory"}
 	}
-	if err := checkTarget(c.Config); err != nil {
+	target, err := s.target(c.Config)
+	if err != nil {
 		return err
+	}
+	if target == config.TargetPerJob || target == config.TargetApplication {
+		return p.runOwn(ctx, c, s, target)
 	}
 	s.noteForSession(c.Console.Say)
 	swept := c.Sweep(ctx)
@@ -168,14 +172,12 @@ func (p *process) runJob(ctx context.Context, args []string) error {
 // checkTarget refuses targets that are not served yet.
 func checkTarget(c *config.Config) error {
 	switch target := config.Get(c, config.Target); target {
-	case "", "yarn-session", "remote":
+	case "", config.TargetSession, config.TargetPerJob, config.TargetApplication, "remote":
 		return nil
 	case "local":
 		return &usageError{"run", "-t local: a job runs locally when it is started by itself: go run DIR, or the job binary"}
-	case "yarn-per-job", "yarn-application":
-		return &usageError{"run", "-t " + target + " is not part of this release; start a session with yarn-session and use -t yarn-session"}
 	default:
-		return &usageError{"run", fmt.Sprintf("-t %s (%s): expected yarn-session or remote", target, c.Source(config.Target.Key))}
+		return &usageError{"run", fmt.Sprintf("-t %s (%s): expected yarn-session, yarn-per-job, yarn-application or remote", target, c.Source(config.Target.Key))}
 	}
 }
 
