@@ -22,9 +22,12 @@ import (
 type Which struct {
 	// Application is -id or -yid.
 	Application string
-	// Master is -m: host:port of a JobManager.
+	// Master is -m: host:port of a JobManager, or YarnCluster.
 	Master string
 }
+
+// YarnCluster is the -m that means a cluster on YARN, not an address.
+const YarnCluster = "yarn-cluster"
 
 // newSession makes the handle of a session.
 func (c *Client) newSession(app yarnrpc.ApplicationID, address, token string) (*Session, error) {
@@ -54,6 +57,10 @@ func (c *Client) UseProperties(w Which) {
 	if w.Application != "" || w.Master != "" || c.Config.IsSet(config.ApplicationID.Key) {
 		return
 	}
+	switch config.Get(c.Config, config.Target) {
+	case config.TargetPerJob, config.TargetApplication:
+		return
+	}
 	p, err := c.readProperties()
 	if err != nil {
 		return
@@ -66,8 +73,8 @@ func (c *Client) UseProperties(w Which) {
 // FindSession finds the session that commands are for. The ResourceManager is asked only where this machine does not know
 // the JobManager's address.
 func (c *Client) FindSession(ctx context.Context, w Which) (*Session, error) {
-	if w.Master != "" {
-		return c.byAddress(w.Master)
+	if w.Master != "" && w.Master != YarnCluster {
+		return c.byAddress(ctx, w.Master)
 	}
 	id, from := w.Application, "the command line"
 	if id == "" {
@@ -80,12 +87,20 @@ func (c *Client) FindSession(ctx context.Context, w Which) (*Session, error) {
 		}
 		return c.byApplication(ctx, app)
 	}
-	if host := config.Get(c.Config, config.RESTAddress); host != "" && config.Get(c.Config, config.Target) == "remote" {
-		return c.byAddress(net.JoinHostPort(host, strconv.Itoa(config.Get(c.Config, config.RESTPort))))
+	standalone, err := c.standaloneAddress()
+	if err != nil {
+		return nil, err
+	}
+	target := config.Get(c.Config, config.Target)
+	if target == "remote" {
+		return c.byAddress(ctx, standalone)
 	}
 	p, err := c.readProperties()
 	if errors.Is(err, errNoProperties) {
-		return nil, unreachable("there is no session: %s does not exist; start one with yarn-session.sh -d, or name one with -yid or -m host:port", c.propertiesFile())
+		if target == "" && standalone != "" {
+			return c.byAddress(ctx, standalone)
+		}
+		return nil, unreachable("there is no session: %s does not exist; start one with yarn-session.sh -d, or name one with -yid or -m host:port; for a cluster without YARN set rest.address, or run start-cluster.sh", c.propertiesFile())
 	}
 	if err != nil {
 		return nil, &Failure{ExitUsage, err}
@@ -94,11 +109,8 @@ func (c *Client) FindSession(ctx context.Context, w Which) (*Session, error) {
 }
 
 // byAddress is for -m host:port.
-func (c *Client) byAddress(master string) (*Session, error) {
+func (c *Client) byAddress(ctx context.Context, master string) (*Session, error) {
 	if !strings.Contains(master, ":") {
-		if master == "yarn-cluster" {
-			return nil, usage("-m yarn-cluster: clusters for one job are not part of this release; start a session with yarn-session.sh -d and leave -m out")
-		}
 		return nil, usage("-m %s: expected host:port", master)
 	}
 	// The token is that of the application on this machine's list with that address.
@@ -107,7 +119,7 @@ func (c *Client) byAddress(master string) (*Session, error) {
 			return c.newSession(app, master, token)
 		}
 	}
-	return c.newSession(yarnrpc.ApplicationID{}, master, "")
+	return c.atAddress(ctx, master)
 }
 
 // sameAddress compares host:port with what was given, perhaps as a URL.

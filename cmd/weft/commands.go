@@ -55,8 +55,8 @@ func (p *process) noCommand(c *cli.Context) error {
 		return p.helpFor(c)
 	}
 	later := map[string]string{
-		"stop":            "stop needs savepoints, which this release does not have yet; cancel ends a job",
-		"savepoint":       "this release has no savepoints yet",
+		"stop":      "stop needs savepoints, which this release does not have yet; cancel ends a job",
+		"savepoint": "this release has no savepoints yet",
 	}
 	if why, ok := later[name]; ok {
 		hint = ": " + why

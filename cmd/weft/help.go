@@ -30,15 +30,30 @@ var helps = map[string]help{
 		},
 	},
 	"run": {
-		usage: "[OPTIONS] JOB [ARGUMENTS...]", about: "run a job in a session",
+		usage: "[OPTIONS] JOB [ARGUMENTS...]", about: "run a job in a session, or in a cluster of its own",
 		text: "JOB is a job binary, or the directory of a Go package, which is then built for the cluster. Everything after JOB\n" +
-			"belongs to the job and is not looked at. Without -d the job is followed to its end.",
+			"belongs to the job and is not looked at. Without -d the job is followed to its end. With -m yarn-cluster, or -t yarn-per-job,\n" +
+			"a cluster is started on YARN for this one job, which ends with it; the application's final status is the job's.",
 		options: runOptions,
 		examples: []string{
 			"weft run examples/wordcount -input hdfs:///texts -output hdfs:///counts",
 			"weft run -p 4 -d ./my-job -since 2026-01-01",
 			"weft run -c importer ./my-module",
+			"weft run -m yarn-cluster -yjm 1024 -ytm 2048 -ys 2 -p 4 -ynm counts examples/wordcount -input /texts -output /counts",
+			"weft run -t yarn-per-job -d ./my-job -since 2026-01-01",
 			"weft run -yid application_1700000000000_0001 -D restart-strategy.type=none examples/wordcount -input /texts -output /counts",
+		},
+	},
+	"run-application": {
+		usage: "[OPTIONS] JOB [ARGUMENTS...]", about: "run a job's main in a cluster of its own",
+		text: "Starts a cluster on YARN in whose JobManager's container the job's main runs; its jobs run one after the other, and the\n" +
+			"cluster ends with main. JOB is a job binary, here or on HDFS (hdfs://...), or the directory of a Go package. Without -d\n" +
+			"its jobs are followed to its end; with -d nothing on this machine is needed any more.",
+		options: applicationModeOptions,
+		examples: []string{
+			"weft run-application -t yarn-application examples/wordcount -input hdfs:///texts -output hdfs:///counts",
+			"weft run-application -t yarn-application -d -D jobmanager.memory.process.size=2g ./my-job -since 2026-01-01",
+			"weft run-application -t yarn-application -D yarn.application.name=nightly hdfs:///jobs/nightly",
 		},
 	},
 	"list": {

@@ -183,9 +183,9 @@ func sessionOptions() []option {
 // clusterOptions name the cluster that a command is for.
 func clusterOptions() []option {
 	return []option{
-		masterOption("JobManager to talk to, instead of the session of the properties file."),
+		masterOption("JobManager to talk to, instead of the session of the properties file; run: yarn-cluster for a cluster of the job's own."),
 		applicationOption("yid,yarnapplicationId"),
-		key("t,target", "target", config.Target.Key, "Where jobs run: yarn-session, as without it, or remote (the JobManager at rest.address)."),
+		key("t,target", "target", config.Target.Key, "Where jobs run: yarn-session, as without it, yarn-per-job, yarn-application, or remote (the JobManager at rest.address)."),
 		property("D"),
 		key("z,zookeeperNamespace", "name", config.ClusterID.Key, "Name of the cluster among those that share one high-availability store."),
 		helpOption(),
@@ -209,6 +209,7 @@ func runOptions() []option {
 		flag("sae,shutdownOnAttachedExit", "Cancel the job when this command is ended by Ctrl-C.", func(s *settings) {
 			s.set(config.ShutdownOnAttachedExit.Key, "true", "-sae")
 		}),
+		submitTimeout(),
 		refuse("s,fromSavepoint", "path", noSavepoints),
 	}
 	own = append(append(own, yarnOptions()...), oldRunOptions()...)
