@@ -146,6 +146,7 @@ func (c *Client) newDeployment(kind clusterKind) (*deployment, error) {
 	if d.sizes.Raised != "" {
 		c.Console.Say("%s", d.sizes.Raised)
 	}
+	c.Console.Say("%s", describeSizes(c.Config, d.sizes))
 	if d.rm, err = c.resourceManager(); err != nil {
 		return nil, err
 	}

@@ -172,3 +172,11 @@ func distance(a, b string, limit int) int {
 	}
 	return min(row[len(b)], limit)
 }
+
+// Spelled gives key as it was written where its value comes from: an old name, or key itself.
+func (c *Config) Spelled(key string) string {
+	if e, ok := c.lookup(key); ok && e.spelled != "" {
+		return e.spelled
+	}
+	return key
+}
