@@ -25,6 +25,8 @@ type Client struct {
 	Stdin   io.Reader
 	// Home is the user's home directory on this machine.
 	Home string
+	// ConfDir is where the configuration was read; empty where there is none.
+	ConfDir string
 	// Executable is the path of this weft binary.
 	Executable string
 	Version    string

@@ -110,7 +110,7 @@ func TestRememberAndForget(t *testing.T) {
 	if got := c.remembered(); len(got) != 1 || got[0] != app1 {
 		t.Errorf("remembered %v", got)
 	}
-	s, err := c.byAddress("http://host:1/")
+	s, err := c.byAddress(t.Context(), "http://host:1/")
 	if err != nil || s.token != "abc" || s.App != app1 {
 		t.Errorf("by address: %+v, %v", s, err)
 	}

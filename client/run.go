@@ -39,6 +39,8 @@ type jobRun struct {
 	bins    *jobBinaries
 	plan    *planProcess
 	binary  *controlpb.BlobRef
+	// ownFiles: the cluster has no shared file system but what paths name.
+	ownFiles bool
 	// results are those of the Execute calls so far (W1).
 	results []*planpb.JobResult
 	// failed is the failure of a job that main was told of.
@@ -84,6 +86,12 @@ func (r *jobRun) upload(ctx context.Context) error {
 		// It goes with what the cluster needs; its hash is made meanwhile.
 		_, _, err := r.client.hash(r.bins.cluster)
 		return err
+	}
+	// Only a JobManager without YARN keeps files itself.
+	if r.session.App.IsZero() {
+		if done, err := r.uploadToJobManager(ctx); err != nil || done {
+			return err
+		}
 	}
 	st, err := r.client.openStaging()
 	if err != nil {
@@ -257,7 +265,7 @@ func (r *jobRun) forget() {
 // checkFiles fails for inputs that are missing and outputs that are there, where that can be seen from here: in the
 // cluster's file system. Local paths are those of the cluster's machines.
 func (r *jobRun) checkFiles(ctx context.Context, g *planpb.JobGraph) error {
-	stores, err := r.client.files()
+	stores, err := r.stores()
 	if err != nil {
 		return err
 	}

@@ -117,7 +117,7 @@ func (p *process) client(s *settings, which *client.Which) (*client.Client, erro
 	}
 	console := client.NewConsole(p.stdout, p.stderr)
 	cl := &client.Client{
-		Config: c, Getenv: p.getenv, Stdin: p.stdin, Home: home, Executable: resolved(executable), Version: versionText(),
+		Config: c, Getenv: p.getenv, Stdin: p.stdin, Home: home, ConfDir: dir, Executable: resolved(executable), Version: versionText(),
 		Console: console, OpenFiles: clientFiles(console.Say),
 		Log: slog.New(slog.NewTextHandler(p.stderr, &slog.HandlerOptions{Level: level})),
 	}
