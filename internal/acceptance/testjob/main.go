@@ -62,6 +62,7 @@ func run(mode, input, output string, pause time.Duration) error {
 		return err
 	}
 	fmt.Printf("first result after %d ms\n", result.RunTime.Milliseconds())
+	fmt.Println("main runs in", os.Getenv("CONTAINER_ID"))
 	if mode == "twice" {
 		again := stream.New()
 		again.SetMode(stream.Batch)
