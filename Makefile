@@ -3,6 +3,8 @@
 GO      ?= go
 DIST    := build/dist
 GOFLAGS_DIST := -trimpath -buildvcs=false -ldflags=-s\ -w
+# Which commit the distribution is of, where git knows.
+COMMIT  := $(shell git rev-parse --short=7 HEAD 2>/dev/null)
 
 # Whatever exists of these is built; the distribution has the same layout on every platform.
 EXAMPLES := $(patsubst examples/%/main.go,%,$(wildcard examples/*/main.go))
@@ -18,7 +20,7 @@ help: ## this list
 
 build: ## the distribution, runnable in place, in build/dist
 	@mkdir -p $(DIST)/bin $(DIST)/conf $(DIST)/examples/src $(DIST)/bench $(DIST)/log
-	CGO_ENABLED=0 $(GO) build $(GOFLAGS_DIST) -o $(DIST)/bin/ ./cmd/...
+	CGO_ENABLED=0 $(GO) build $(GOFLAGS_DIST)\ -X\ main.commit=$(COMMIT) -o $(DIST)/bin/ ./cmd/...
 	$(if $(EXAMPLES),CGO_ENABLED=0 $(GO) build $(GOFLAGS_DIST) -o $(DIST)/examples/ $(EXAMPLES:%=./examples/%))
 	$(if $(wildcard bench/weft-bench),CGO_ENABLED=0 $(GO) build $(GOFLAGS_DIST) -o $(DIST)/bench/ ./bench/weft-bench)
 	@rm -rf $(DIST)/examples/src && mkdir -p $(DIST)/examples/src
@@ -26,7 +28,8 @@ build: ## the distribution, runnable in place, in build/dist
 	@for s in $(LAUNCHERS); do install -m 755 $$s $(DIST)/bin/ || exit 1; done
 	@cp conf/* $(DIST)/conf/
 	@sh scripts/sdk.sh $(DIST)/sdk
-	@for f in LICENSE NOTICE README.md; do if [ -e $$f ]; then cp $$f $(DIST)/; fi; done
+	@rm -rf $(DIST)/docs && cp -r docs $(DIST)/docs
+	@for f in LICENSE NOTICE README.md CHANGELOG.md; do if [ -e $$f ]; then cp $$f $(DIST)/; fi; done
 	@echo "built $(DIST)"
 
 dist: build ## build/weft-OS-ARCH.tar.gz

@@ -13,6 +13,7 @@ import (
 
 	"github.com/weft-project/weft/client"
 	"github.com/weft-project/weft/config"
+	release "github.com/weft-project/weft/rpc/version"
 )
 
 // version is set by the linker in releases; otherwise it is what the module system knows.
@@ -141,11 +142,17 @@ func versionText() string {
 	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" && info.Main.Version != "(devel)" {
 		return info.Main.Version
 	}
-	return "dev"
+	return release.SDK
 }
+
+// commit is set by the linker; empty in builds by hand.
+var commit = ""
 
 // revision is the abbreviated commit the binary was built from.
 func revision() string {
+	if commit != "" {
+		return commit
+	}
 	if info, ok := debug.ReadBuildInfo(); ok {
 		for _, s := range info.Settings {
 			if s.Key == "vcs.revision" && len(s.Value) > 7 {
