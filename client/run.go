@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -394,38 +393,4 @@ func (e *JobFailed) Error() string {
 		b.WriteString("\n" + indent(strings.ReplaceAll(strings.TrimRight(f.Stack, "\n"), "\t", "  ")))
 	}
 	return b.String()
-}
-
-// Info plans a job without submitting it and prints the plan.
-func (c *Client) Info(ctx context.Context, run Run) error {
-	bins, err := c.prepareJob(ctx, run.Job, run.Class, true)
-	if err != nil {
-		return err
-	}
-	defer bins.close()
-	plan, err := c.startPlan(bins.plan, run.Args)
-	if err != nil {
-		return err
-	}
-	defer plan.End()
-	graph, err := plan.next(ctx, config.Get(c.Config, config.PlanTimeout))
-	if err != nil {
-		return err
-	}
-	if graph == nil {
-		_ = plan.Wait(ctx)
-		return plan.withoutExecute()
-	}
-	if err := checkProtocol(graph); err != nil {
-		return err
-	}
-	text, err := planText(filepath.Base(run.Job), graph)
-	if err != nil {
-		return err
-	}
-	c.Console.Print("----------------------- Execution Plan -----------------------")
-	c.Console.Print("%s", text)
-	c.Console.Print("--------------------------------------------------------------")
-	c.Console.Print("\nNo description provided.")
-	return nil
 }

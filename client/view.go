@@ -2,15 +2,12 @@ package client
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/weft-project/weft/id"
 	"github.com/weft-project/weft/rest"
-	"github.com/weft-project/weft/rest/jobview"
 	"github.com/weft-project/weft/rest/restpb"
 	"github.com/weft-project/weft/rpc/controlpb"
 	"github.com/weft-project/weft/rpc/planpb"
@@ -141,19 +138,4 @@ func (s *Session) lost(ctx context.Context, job id.Job, err error) error {
 		}
 	}
 	return unreachable("job %s: the JobManager of %s has not answered for %v, although YARN says that it runs: %w", job, s.App, lostLimit, err)
-}
-
-// planText writes the plan of a graph as JSON.
-func planText(name string, g *planpb.JobGraph) (string, error) {
-	if g.Name == "" {
-		g.Name = name
-	}
-	var b strings.Builder
-	enc := json.NewEncoder(&b)
-	enc.SetIndent("", "  ")
-	enc.SetEscapeHTML(false)
-	if err := enc.Encode(jobview.Plan(&jobview.Job{Graph: g})); err != nil {
-		return "", fmt.Errorf("plan: %w", err)
-	}
-	return strings.TrimRight(b.String(), "\n"), nil
 }

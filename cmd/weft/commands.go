@@ -38,6 +38,8 @@ func (p *process) commands() *cli.App {
 		Commands: []*cli.Command{
 			command("yarn-session", p.yarnSession), command("run", p.runJob), command("list", p.list), command("info", p.info),
 			command("cancel", p.cancel), command("init", p.initJob), command("run-application", p.runApplication),
+			command("logs", p.showLogs), command("stop", p.missing("stop")), command("savepoint", p.missing("savepoint")),
+			hidden("checkpoint", p.missing("checkpoint")), hidden("modify", p.missing("modify")),
 			hidden("jobmanager", p.jobManager), hidden("taskmanager", p.taskManager),
 			hidden("standalone-jobmanager", p.standaloneJobManager), hidden("standalone-taskmanager", p.standaloneTaskManager), hidden("script", p.script),
 		},
@@ -54,13 +56,7 @@ func (p *process) noCommand(c *cli.Context) error {
 	if name == "help" {
 		return p.helpFor(c)
 	}
-	later := map[string]string{
-		"stop":      "stop needs savepoints, which this release does not have yet; cancel ends a job",
-		"savepoint": "this release has no savepoints yet",
-	}
-	if why, ok := later[name]; ok {
-		hint = ": " + why
-	} else if slices.Contains([]string{"session", "yarn_session", "yarnsession", "yarn-session.sh"}, name) {
+	if slices.Contains([]string{"session", "yarn_session", "yarnsession", "yarn-session.sh"}, name) {
 		hint = ", did you mean yarn-session?"
 	} else if near := config.Nearest(name, slices.Values(slices.Sorted(maps.Keys(helps)))); near != "" {
 		hint = fmt.Sprintf(", did you mean %s?", near)
@@ -190,7 +186,7 @@ func (p *process) info(ctx context.Context, args []string) error {
 	if len(s.words) == 0 {
 		return &usageError{"info", "no job: give a job binary or a Go package directory"}
 	}
-	return c.Info(ctx, client.Run{Job: s.words[0], Args: s.words[1:], Class: s.class})
+	return c.Info(ctx, client.Run{Job: s.words[0], Args: s.words[1:], Class: s.class}, s.planForm())
 }
 
 func (p *process) list(ctx context.Context, args []string) error {

@@ -63,10 +63,28 @@ var helps = map[string]help{
 		examples: []string{"weft list", "weft list -a", "weft list -m host:8081"},
 	},
 	"info": {
-		usage: "[OPTIONS] JOB [ARGUMENTS...]", about: "show a job's plan as JSON, without running it",
-		options:  infoOptions,
-		examples: []string{"weft info -p 2 examples/wordcount -input hdfs:///texts -output hdfs:///counts"},
+		usage: "[OPTIONS] JOB [ARGUMENTS...]", about: "show a job's plan, without running it",
+		options: infoOptions,
+		examples: []string{"weft info -p 2 examples/wordcount -input hdfs:///texts -output hdfs:///counts",
+			"weft info --text ./my-job", "weft info --json ./my-job | jq .nodes"},
 	},
+	"logs": {
+		usage: "[OPTIONS] [JOBID|APPLICATION]", about: "show the logs of a session's containers, or those of a job",
+		text: "Logs of live containers come from their NodeManagers. For a job: what its workers have written, the job's own output\n" +
+			"among it. Without an argument: all logs of the session. For containers that have ended it names YARN's command.",
+		options: logsOptions,
+		examples: []string{"weft logs 0123456789abcdef0123456789abcdef", "weft logs --names application_1700000000000_0001",
+			"weft logs --file jobmanager.log"},
+	},
+	"stop": {
+		usage: "[OPTIONS] JOBID", about: "stop a job with a savepoint (not in this release: see cancel)",
+		options: stopOptions, examples: []string{"weft cancel 0123456789abcdef0123456789abcdef"},
+	},
+	"savepoint": {
+		usage: "[OPTIONS] JOBID [DIRECTORY]", about: "write a job's savepoint (not in this release)", options: savepointOptions,
+	},
+	"checkpoint": {usage: "[OPTIONS] JOBID", about: "write a job's checkpoint (not in this release)", options: checkpointOptions},
+	"modify":     {usage: "[OPTIONS] JOBID", about: "rescale a job (not in this release)", options: modifyOptions},
 	"cancel": {
 		usage: "[OPTIONS] JOBID", about: "cancel a running job",
 		text:     "Returns when the job has ended.",

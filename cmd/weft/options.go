@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/weft-project/weft/client"
 	"github.com/weft-project/weft/config"
 )
 
@@ -21,6 +22,9 @@ type settings struct {
 	// class is -c: the program of a package directory.
 	class string
 	ship  []string
+	// logs are what the options of logs narrow down to; asJSON and asText are info's.
+	logs           client.Logs
+	asJSON, asText bool
 	// words are what is left: the job and its arguments, job ids, ….
 	words []string
 }
@@ -232,6 +236,8 @@ func infoOptions() []option {
 	return []option{
 		classOption(),
 		key("p,parallelism", "n", config.DefaultParallelism.Key, "Parallelism of operators that have none of their own."),
+		flag("json", "The plan as JSON alone, for programs; without it JSON between the lines of flink info.", func(s *settings) { s.asJSON = true }),
+		flag("text", "The plan as text, for people.", func(s *settings) { s.asText = true }),
 		property("D"),
 		helpOption(),
 	}
