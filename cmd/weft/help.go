@@ -91,6 +91,11 @@ var helps = map[string]help{
 		options:  cancelOptions,
 		examples: []string{"weft cancel 0123456789abcdef0123456789abcdef"},
 	},
+	"completion": {
+		usage: "bash|zsh", about: "write the completion of commands and options for a shell",
+		options:  func() []option { return []option{helpOption()} },
+		examples: []string{"source <(weft completion bash)", "weft completion zsh > ~/.zfunc/_weft"},
+	},
 	"init": {
 		usage: "DIR", about: "write a job module to start from",
 		text:     "DIR gets a go.mod that finds this distribution's SDK and a main.go that counts words; plain go build builds it.",
