@@ -68,7 +68,8 @@ func (r *mainRun) run(ctx context.Context) outcome {
 	switch {
 	case ctx.Err() != nil:
 		return r.a.cut(context.Cause(ctx))
-	case err != nil && jobsOutcome(r.results).status != yarnrpc.FinalFailed:
+	case err != nil && jobsOutcome(r.results).status == yarnrpc.FinalSucceeded:
+		// With a job that did not finish, that is what main's error is about.
 		return outcome{yarnrpc.FinalFailed, err.Error()}
 	}
 	return jobsOutcome(r.results)

@@ -336,6 +336,10 @@ func (r *jobRun) leave() {
 		c.Console.Say("The job %s could not be cancelled: %v", r.current, err)
 		return
 	}
+	if r.session.single {
+		// The cluster ends at once when somebody has heard of the job's end.
+		_, _ = r.session.rest.Follow(ctx, r.current, 0, nil)
+	}
 	c.Console.Say("Cancelled job %s.", r.current)
 }
 

@@ -235,6 +235,7 @@ func TestApplicationMain(t *testing.T) {
 	u := newUser(t)
 	in := text(300, 5)
 	args := []string{"-mode", "twice", "-input", u.put("in.txt", in), "-output", u.out("out")}
+	u.mkdir("jobs")
 	if err := u.c.Put(t.Context(), testJob(t), u.hdfs+"/jobs/testjob"); err != nil {
 		t.Fatal(err)
 	}
