@@ -74,6 +74,8 @@ var clusterRoutes = []Route{
 	{Method: "GET", Path: "/jobmanager/stdout", Doc: "the JobManager's standard output", handle: handleJobManagerStdout},
 	{Method: "GET", Path: "/jobmanager/logs", Doc: "files of the JobManager's log directory", handle: handleLogList},
 	{Method: "GET", Path: "/jobmanager/logs/:filename", Doc: "one of these files", handle: handleLogFile},
+	{Method: "GET", Path: "/jobmanager/thread-dump", Doc: "goroutines of the JobManager process", handle: handleThreadDump},
+	{Method: "GET", Path: "/datasets", Doc: "results kept between jobs: none", handle: handleDataSets},
 }
 
 var jobRoutes = []Route{
@@ -89,6 +91,9 @@ var jobRoutes = []Route{
 	{Method: "GET", Path: "/jobs/:jobid/exceptions", Query: "maxExceptions failureLabelFilter", Doc: "what failed, newest first", handle: handleExceptions},
 	{Method: "GET", Path: "/jobs/:jobid/accumulators", Query: "includeSerializedValue", Doc: "accumulators of the job", handle: handleAccumulators},
 	{Method: "GET", Path: "/jobs/:jobid/execution-result", Doc: "how the job ended, once it has", handle: handleExecutionResult},
+	{Method: "GET", Path: "/jobs/:jobid/checkpoints", Doc: "statistics of checkpoints; none are taken yet", handle: handleCheckpoints},
+	{Method: "GET", Path: "/jobs/:jobid/checkpoints/config", Doc: "how checkpoints are taken: 404, none are yet", handle: handleCheckpointConfig},
+	{Method: "GET", Path: "/jobs/:jobid/resource-requirements", Doc: "the parallelism of each vertex", handle: handleRequirements},
 	{Method: "GET", Path: "/jobs/:jobid/metrics", Query: "get", Doc: "metrics of the job; without get their names", handle: handleJobMetrics},
 	{Method: "GET", Path: "/jobs/:jobid/jobmanager/config", Doc: "as /jobmanager/config", handle: handleConfig},
 	{Method: "GET", Path: "/jobs/:jobid/jobmanager/environment", Doc: "as /jobmanager/environment", handle: handleEnvironment},
@@ -103,6 +108,9 @@ var vertexRoutes = []Route{
 	{Method: "GET", Path: "/jobs/:jobid/vertices/:vertexid/accumulators", Doc: "accumulators of a vertex", handle: handleVertexAccumulators},
 	{Method: "GET", Path: "/jobs/:jobid/vertices/:vertexid/metrics", Query: "get", Doc: "metrics of all subtasks, named SUBTASK.METRIC", handle: handleVertexMetrics},
 	{Method: "GET", Path: "/jobs/:jobid/vertices/:vertexid/watermarks", Doc: "input watermarks of the subtasks", handle: handleWatermarks},
+	{Method: "GET", Path: "/jobs/:jobid/vertices/:vertexid/backpressure", Doc: "which part of their time the subtasks wait for their outputs", handle: handleBackPressure},
+	{Method: "GET", Path: "/jobs/:jobid/vertices/:vertexid/flamegraph", Query: "type subtaskindex", Doc: "says that flame graphs are not enabled", handle: handleFlameGraph},
+	{Method: "GET", Path: "/jobs/:jobid/vertices/:vertexid/jm-operator-metrics", Query: "get", Doc: "metrics of operators in the JobManager: none", handle: handleOperatorMetrics},
 	{Method: "GET", Path: "/jobs/:jobid/vertices/:vertexid/subtasks/accumulators", Doc: "accumulators of each subtask", handle: handleSubtaskAccumulators},
 	{Method: "GET", Path: "/jobs/:jobid/vertices/:vertexid/subtasks/metrics", Query: "get agg subtasks", Doc: "metrics aggregated over subtasks", handle: handleSubtasksMetrics},
 	{Method: "GET", Path: "/jobs/:jobid/vertices/:vertexid/subtasks/:subtaskindex", Doc: "the current attempt of a subtask", handle: handleSubtask},
@@ -116,6 +124,11 @@ var taskManagerRoutes = []Route{
 	{Method: "GET", Path: "/taskmanagers/metrics", Query: "get agg taskmanagers", Doc: "metrics aggregated over TaskManagers", handle: handleTaskManagersMetrics},
 	{Method: "GET", Path: "/taskmanagers/:taskmanagerid", Doc: "a TaskManager with the slots jobs hold", handle: handleTaskManager},
 	{Method: "GET", Path: "/taskmanagers/:taskmanagerid/metrics", Query: "get", Doc: "metrics of a TaskManager", handle: handleTaskManagerMetrics},
+	{Method: "GET", Path: "/taskmanagers/:taskmanagerid/log", Doc: "404 and where the NodeManager shows the log", handle: handleTaskManagerFiles},
+	{Method: "GET", Path: "/taskmanagers/:taskmanagerid/stdout", Doc: "as …/log", handle: handleTaskManagerFiles},
+	{Method: "GET", Path: "/taskmanagers/:taskmanagerid/logs", Doc: "as …/log", handle: handleTaskManagerFiles},
+	{Method: "GET", Path: "/taskmanagers/:taskmanagerid/logs/:filename", Doc: "as …/log", handle: handleTaskManagerFiles},
+	{Method: "GET", Path: "/taskmanagers/:taskmanagerid/thread-dump", Doc: "404: only the JobManager's goroutines are shown", handle: handleTaskManagerDump},
 }
 
 var weftRoutes = []Route{

@@ -1,0 +1,80 @@
+package rest_test
+
+import (
+	"encoding/json"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/weft-project/weft/rest"
+	"github.com/weft-project/weft/rest/resttest"
+)
+
+func TestBackPressure(t *testing.T) {
+	b := resttest.Sample()
+	v := b.VertexDocs[resttest.Counts.String()]
+	v.Subtasks[0].Duration, v.Subtasks[0].Metrics.BackpressuredTime = 1000, 50
+	v.Subtasks[1].Duration, v.Subtasks[1].Metrics.BackpressuredTime = 1000, 400
+	h := newHandler(t, b, nil)
+	path := placed("/jobs/:jobid/vertices/:vertexid/backpressure")
+	var doc rest.BackPressure
+	if err := json.Unmarshal(ask(h, "GET", path, "", nil).Body.Bytes(), &doc); err != nil {
+		t.Fatal(err)
+	}
+	if doc.Status != "ok" || doc.Level != "low" || len(doc.Subtasks) != 2 || doc.Subtasks[0].Level != "ok" || doc.Subtasks[1].Ratio != 0.4 {
+		t.Errorf("%+v", doc)
+	}
+	for i := range v.Subtasks {
+		v.Subtasks[i].Status = "FINISHED"
+	}
+	if body := ask(h, "GET", path, "", nil).Body.String(); body != `{"status":"deprecated"}` {
+		t.Errorf("of a vertex that has ended: %s", body)
+	}
+}
+
+func TestRequirements(t *testing.T) {
+	body := ask(newHandler(t, resttest.Sample(), nil), "GET", placed("/jobs/:jobid/resource-requirements"), "", nil).Body.String()
+	if want := `"` + resttest.Counts.String() + `":{"parallelism":{"lowerBound":2,"upperBound":2}}`; !strings.Contains(body, want) {
+		t.Errorf("%s is not in %s", want, body)
+	}
+}
+
+func TestThreadDump(t *testing.T) {
+	var doc rest.ThreadDump
+	answer := ask(newHandler(t, resttest.Sample(), nil), "GET", "/jobmanager/thread-dump", "", nil)
+	if err := json.Unmarshal(answer.Body.Bytes(), &doc); err != nil {
+		t.Fatal(err)
+	}
+	if len(doc.Threads) < 2 {
+		t.Fatalf("%d goroutines", len(doc.Threads))
+	}
+	found := false
+	for _, g := range doc.Threads {
+		if !strings.HasPrefix(g.Name, "goroutine ") || !strings.HasPrefix(g.Text, g.Name+" [") {
+			t.Errorf("%+v", g)
+		}
+		found = found || strings.Contains(g.Text, "handleThreadDump")
+	}
+	if !found {
+		t.Error("the goroutine that answers is not among them")
+	}
+}
+
+// TestElsewhere: what the JobManager does not have is answered with a sentence that says who has it.
+func TestElsewhere(t *testing.T) {
+	h := newHandler(t, resttest.Sample(), nil)
+	const shown = "http://node1:8042/node/containerlogs/"
+	for path, says := range map[string]string{
+		"/taskmanagers/:taskmanagerid/log": shown, "/taskmanagers/:taskmanagerid/stdout": shown, "/taskmanagers/:taskmanagerid/logs": shown,
+		"/taskmanagers/:taskmanagerid/logs/:filename": shown, "/taskmanagers/:taskmanagerid/thread-dump": "node1",
+		"/jobs/:jobid/checkpoints/config": "not enabled", "/taskmanagers/none/log": "none",
+	} {
+		answer := ask(h, "GET", placed(path), "", nil)
+		if got := firstError(t, answer.Body.Bytes()); answer.Code != http.StatusNotFound || !strings.Contains(got, says) {
+			t.Errorf("%s: %d %s", path, answer.Code, got)
+		}
+	}
+	if body := ask(h, "GET", placed("/jobs/:jobid/vertices/:vertexid/jm-operator-metrics"), "", nil).Body.String(); body != "[]" {
+		t.Errorf("jm-operator-metrics: %s", body)
+	}
+}

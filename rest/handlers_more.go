@@ -1,0 +1,108 @@
+package rest
+
+import (
+	"net/http"
+	"runtime"
+	"strings"
+)
+
+// maxDump bounds the text of a thread dump.
+const maxDump = 16 << 20
+
+// handleCheckpoints answers for jobs that take no checkpoints, which all do not yet.
+func handleCheckpoints(s *Server, w http.ResponseWriter, r *http.Request) error {
+	if _, err := s.job(r); err != nil {
+		return err
+	}
+	doc := noCheckpoints()
+	return writeJSON(w, &doc)
+}
+
+func handleCheckpointConfig(s *Server, w http.ResponseWriter, r *http.Request) error {
+	d, err := s.job(r)
+	if err != nil {
+		return err
+	}
+	return NotFound("Checkpointing is not enabled for this job (%s): this release of Weft takes no checkpoints", d.ID)
+}
+
+func handleBackPressure(s *Server, w http.ResponseWriter, r *http.Request) error {
+	v, err := s.vertex(r)
+	if err != nil {
+		return err
+	}
+	doc := backPressure(&v)
+	return writeJSON(w, &doc)
+}
+
+func handleFlameGraph(s *Server, w http.ResponseWriter, r *http.Request) error {
+	if _, err := s.vertex(r); err != nil {
+		return err
+	}
+	return writeJSON(w, &FlameGraph{EndTimestamp: -2})
+}
+
+// handleOperatorMetrics answers for metrics of operators inside the JobManager, of which there are none.
+func handleOperatorMetrics(s *Server, w http.ResponseWriter, r *http.Request) error {
+	if _, err := s.vertex(r); err != nil {
+		return err
+	}
+	return writeJSON(w, &[]Metric{})
+}
+
+func handleRequirements(s *Server, w http.ResponseWriter, r *http.Request) error {
+	d, err := s.job(r)
+	if err != nil {
+		return err
+	}
+	doc := make(map[string]VertexRequirements, len(d.Vertices))
+	for _, v := range d.Vertices {
+		doc[v.ID] = VertexRequirements{Parallelism: ParallelismBounds{Lower: v.Parallelism, Upper: v.Parallelism}}
+	}
+	return writeJSON(w, &doc)
+}
+
+func handleDataSets(_ *Server, w http.ResponseWriter, _ *http.Request) error {
+	return writeJSON(w, &DataSets{})
+}
+
+func handleThreadDump(_ *Server, w http.ResponseWriter, _ *http.Request) error {
+	buffer := make([]byte, 256<<10)
+	n := runtime.Stack(buffer, true)
+	for n == len(buffer) && n < maxDump {
+		buffer = make([]byte, 2*len(buffer))
+		n = runtime.Stack(buffer, true)
+	}
+	doc := threadDump(string(buffer[:n]))
+	return writeJSON(w, &doc)
+}
+
+// threadDump takes the text of runtime.Stack apart: goroutines are separated by empty lines, the first line of each names it.
+func threadDump(text string) ThreadDump {
+	var doc ThreadDump
+	for part := range strings.SplitSeq(strings.TrimSpace(text), "\n\n") {
+		name, _, _ := strings.Cut(part, " [")
+		doc.Threads = append(doc.Threads, ThreadInfo{Name: name, Text: part + "\n\n"})
+	}
+	return doc
+}
+
+// handleTaskManagerFiles answers for what lies in a TaskManager's container: its NodeManager shows that.
+func handleTaskManagerFiles(s *Server, _ http.ResponseWriter, r *http.Request) error {
+	t, err := s.backend.TaskManager(r.Context(), r.PathValue("taskmanagerid"))
+	if err != nil {
+		return err
+	}
+	if t.LogURL != "" {
+		return NotFound("the JobManager does not fetch files of TaskManagers; the NodeManager shows those of TaskManager %s at %s", t.ID, t.LogURL)
+	}
+	return NotFound("the JobManager does not fetch files of TaskManagers; those of TaskManager %s are in the log directory on host %s", t.ID, t.Host)
+}
+
+func handleTaskManagerDump(s *Server, _ http.ResponseWriter, r *http.Request) error {
+	t, err := s.backend.TaskManager(r.Context(), r.PathValue("taskmanagerid"))
+	if err != nil {
+		return err
+	}
+	return NotFound("the goroutines of TaskManager %s are not shown by the JobManager; it runs on host %s", t.ID, t.Host)
+}
