@@ -19,6 +19,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/weft-project/weft/id"
 	"github.com/weft-project/weft/rest"
 )
 
@@ -32,8 +33,8 @@ var built = sync.OnceValues(func() (string, error) {
 		return "", err
 	}
 	for out, pkg := range map[string]string{"bin/weft": "../cmd/weft", "wordcount": "../examples/wordcount", "testjob": "../internal/acceptance/testjob"} {
-		cmd := exec.Command("go", "build", "-trimpath", "-buildvcs=false", "-ldflags=-s -w", "-o", filepath.Join(dir, out), pkg)
-		cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+		cmd := exec.Command("go", "build", "-buildvcs=false", "-o", filepath.Join(dir, out), pkg)
+		cmd.Env = os.Environ()
 		if text, err := cmd.CombinedOutput(); err != nil {
 			return dir, fmt.Errorf("build %s: %w: %s", pkg, err, text)
 		}
@@ -318,8 +319,9 @@ func (s *site) killed(c *rest.Client, in string, counts []string, output string)
 	}
 	s.ok("taskmanager.sh", "start", "-D", "taskmanager.numberOfTaskSlots=2")
 	s.slots(c, 4)
+	s.until("words are counted", func() bool { return s.counting(ctx, c) })
 	victim := 0
-	s.until("tasks run", func() bool {
+	s.until("a TaskManager is busy", func() bool {
 		tms, err := c.TaskManagers(ctx)
 		for _, tm := range tms {
 			if tm.Slots == 1 && tm.FreeSlots == 0 {
@@ -346,6 +348,34 @@ func (s *site) killed(c *rest.Client, in string, counts []string, output string)
 	s.slots(c, 1)
 	s.ok("taskmanager.sh", "start")
 	s.slots(c, 2)
+}
+
+// counting tells whether records flow in a running job.
+func (s *site) counting(ctx context.Context, c *rest.Client) bool {
+	s.t.Helper()
+	jobs, err := c.Jobs(ctx)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	for _, j := range jobs {
+		if j.State != "RUNNING" {
+			continue
+		}
+		job, err := id.ParseJob(j.ID)
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		d, err := c.Job(ctx, job)
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		for _, v := range d.Vertices {
+			if v.Metrics.WriteRecords > 0 {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // stranger is a user without the cluster's secret.

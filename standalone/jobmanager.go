@@ -97,7 +97,13 @@ func (o *Options) serve(ctx context.Context, jm *jobmanager.JobManager, secret s
 	go func() { served <- server.Serve(serveCtx, clients) }()
 	o.Log.Info("the JobManager serves", "rest", clients.Addr().String())
 	o.Ready()
-	err = jm.Run(ctx)
+	// Told to end, it ends in order: jobs are cancelled, so that their unfinished output goes, and TaskManagers end too.
+	defer context.AfterFunc(ctx, func() {
+		if err := jm.Backend().Shutdown(serveCtx); err != nil {
+			o.Log.Warn("shut down", "error", err)
+		}
+	})()
+	err = jm.Run(serveCtx)
 	stopServing()
 	return errors.Join(err, <-served)
 }
