@@ -32,9 +32,10 @@ Made from the declarations in package ` + "`config`" + ` by ` + "`go generate ./
 
 Weft reads ` + "`config.yaml`" + `, nested or flat keys, else ` + "`flink-conf.yaml`" + `, in ` + "`WEFT_CONF_DIR`" + `, else ` + "`FLINK_CONF_DIR`" + `, else
 ` + "`conf/`" + ` beside the program. The command line (` + "`-D key=value`" + ` and the options that stand for a key) wins over the file, what a
-job's program sets wins over both. Keys are Flink's where Flink has them. A key that is not listed here is kept and passed on to jobs and
-file systems; one that is nearly a listed one, and the old name of one, is noted when a command starts. A value that does not fit
-its key is an error, and all of them are told at once.
+job's program sets wins over both. Keys are Flink's where Flink has them, and a file of any release from 1.6 on can be used as it
+is: the old name of a key is read and noted with the new one, and keys of Flink that do nothing here are listed in one line when a
+command starts. Any other key that is not listed here is kept and passed on to jobs and file systems; one that is nearly a listed one
+is noted. A value that does not fit its key is an error, and all errors of a configuration are told at once.
 
 | type | how it is written |
 | --- | --- |
