@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"runtime/debug"
 	"strconv"
 
 	"github.com/weft-project/weft/am"
@@ -46,6 +47,10 @@ func processArgs(name string, args []string) (processSettings, error) {
 	return s, err
 }
 
+// jobManagerGC is the JobManager's garbage collection goal in percent: its heap is small and mostly waits, so that memory is worth more
+// than the little time that collecting more often takes.
+const jobManagerGC = 40
+
 // jobManager is the JobManager's process in a YARN container.
 func (p *process) jobManager(ctx context.Context, args []string) error {
 	s, err := processArgs("jobmanager", args)
@@ -60,6 +65,7 @@ func (p *process) jobManager(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
+	debug.SetGCPercent(jobManagerGC)
 	log.Info("starting the JobManager", "version", versionText(), "pid", os.Getpid(), "container", p.getenv("CONTAINER_ID"))
 	err = am.Run(ctx, am.Options{
 		Dir: dir, LogDir: s.logDir, Getenv: p.getenv, OpenFiles: openFiles, Log: log, Configured: configured, Version: versionText(), Revision: revision(),

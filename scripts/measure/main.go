@@ -3,7 +3,7 @@
 //
 //	go run ./scripts/measure            all measures
 //	go run ./scripts/measure session    a session's start against a do-nothing application's
-//	go run ./scripts/measure run alloc memory upload wordcount
+//	go run ./scripts/measure run alloc memory upload modes many version wordcount
 package main
 
 import (
@@ -65,7 +65,8 @@ var measures = []struct {
 	do   func(*bench) ([]string, error)
 }{
 	{"session", (*bench).session}, {"run", (*bench).warm}, {"alloc", (*bench).alloc}, {"memory", (*bench).memory},
-	{"upload", (*bench).upload}, {"wordcount", (*bench).wordcount},
+	{"upload", (*bench).upload}, {"modes", (*bench).modes}, {"many", (*bench).many}, {"version", (*bench).version},
+	{"wordcount", (*bench).wordcount},
 }
 
 func run(ctx context.Context) (err error) {
@@ -153,6 +154,11 @@ func (b *bench) end(app string) error {
 	if err := b.c.KillApp(b.ctx, app); err != nil {
 		return err
 	}
+	return b.quiet(app)
+}
+
+// quiet waits until nothing of an application runs and YARN has everything back.
+func (b *bench) quiet(app string) error {
 	return b.until("the cluster is idle", func() (bool, error) {
 		nodes, err := b.c.Nodes(b.ctx)
 		if err != nil {
