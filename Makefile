@@ -63,7 +63,7 @@ fuzz: ## each fuzz test for a minute (FUZZTIME=...)
 	sh scripts/fuzz.sh $(or $(FUZZTIME),1m)
 
 docs: ## write the generated pages anew, check the links
-	$(GO) generate ./config/...
+	$(GO) generate ./config/... ./rest/...
 	$(GO) test -count=1 -run 'TestDocs' ./internal/lint
 
 generate: ## protobuf and other generated code

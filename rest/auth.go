@@ -119,7 +119,7 @@ func (s *Server) refuse(w http.ResponseWriter, r *http.Request, reason error) {
 }
 
 func unauthorized(reason string) string {
-	return reason + "; send Authorization: Bearer TOKEN with the owner's token (~/.weft/CLUSTER/token of the user who started the cluster), or open the page through YARN's web proxy, which may read"
+	return reason + "; send Authorization: Bearer TOKEN with the owner's token (~/.weft/CLUSTER/token of the user who started the cluster; without YARN what jobmanager.sh token prints), or open the page through YARN's web proxy, which may read"
 }
 
 // checkOwner refuses who may only look.

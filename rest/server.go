@@ -11,6 +11,7 @@ import (
 	"net"
 	"net/http"
 	"runtime/debug"
+	"sync"
 	"time"
 
 	"golang.org/x/net/netutil"
@@ -72,6 +73,8 @@ type Server struct {
 	origin  *http.CrossOriginProtection
 	submits chan struct{}
 	handler http.Handler
+	// description makes the OpenAPI description, once.
+	description func() ([]byte, error)
 }
 
 // NewServer checks the options and builds the server; Serve starts it.
@@ -93,6 +96,8 @@ func NewServer(o Options) (*Server, error) {
 		mux:     http.NewServeMux(),
 		origin:  http.NewCrossOriginProtection(),
 		submits: make(chan struct{}, maxSubmissions),
+
+		description: sync.OnceValues(OpenAPI),
 	}
 	for _, route := range Routes() {
 		h := s.routeHandler(route)
