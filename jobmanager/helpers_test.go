@@ -40,12 +40,19 @@ type cluster struct {
 	address string
 	driver  *fakeDriver
 	backend rest.Backend
+	jm      *jobmanager.JobManager
 	cancel  context.CancelFunc
 	ended   chan error // holds Run's answer
 }
 
 // start runs a JobManager; its TaskManagers are expected to have that many slots. Tests with one run side by side.
 func start(t *testing.T, slots int, settings map[string]string) *cluster {
+	t.Helper()
+	return startTarget(t, slots, settings, config.TargetSession)
+}
+
+// startTarget is start for a cluster that lives in its own way.
+func startTarget(t *testing.T, slots int, settings map[string]string, target string) *cluster {
 	t.Helper()
 	t.Parallel()
 	listen, err := net.Listen("tcp", "127.0.0.1:0")
@@ -55,13 +62,13 @@ func start(t *testing.T, slots int, settings map[string]string) *cluster {
 	files := fs.NewRegistry()
 	files.Register("file", func(string) (fs.FileSystem, error) { return local.New(), nil })
 	c := &cluster{t: t, secret: security.NewSecret(), address: listen.Addr().String(), driver: &fakeDriver{}, ended: make(chan error, 1)}
-	jm, err := jobmanager.New(jobmanager.Options{Epoch: epoch, ClusterID: "cluster", Secret: c.secret, Driver: c.driver, Files: files,
+	jm, err := jobmanager.New(jobmanager.Options{Epoch: epoch, ClusterID: "cluster", Target: target, Secret: c.secret, Driver: c.driver, Files: files,
 		Spec: jobmanager.TaskManagerSpec{MemoryMB: 1024, VCores: 1, Slots: slots}, Config: config.FromMap(settings),
 		Log: slog.New(slog.NewTextHandler(io.Discard, nil)), Version: "1.0", Revision: "abc", RPCListen: listen})
 	if err != nil {
 		t.Fatal(err)
 	}
-	c.backend = jm.Backend()
+	c.jm, c.backend = jm, jm.Backend()
 	ctx, cancel := context.WithCancel(context.Background())
 	c.cancel = cancel
 	done := make(chan struct{})

@@ -67,3 +67,36 @@ func TestContainerSizes(t *testing.T) {
 		t.Errorf("bytes: %v", err)
 	}
 }
+
+// Main beside the JobManager needs room for itself, and its binary is for the JobManager's container alone.
+func TestMainBesideTheJobManager(t *testing.T) {
+	h := hadoopconf.New(nil)
+	c := map[string]string{"execution.target": "yarn-application", "jobmanager.memory.process.size": "1g", "taskmanager.memory.process.size": "8g"}
+	s, err := ContainerSizes(config.FromMap(c), h)
+	if err != nil || !s.Main || s.JobManagerLimitMB() != 512 || s.MainLimitMB() != 409 {
+		t.Errorf("%+v, %v: limits %d and %d", s, err, s.JobManagerLimitMB(), s.MainLimitMB())
+	}
+	h.Set("yarn.nodemanager.resource.memory.enforced", "false")
+	if s, err = ContainerSizes(config.FromMap(c), h); err != nil || s.JobManagerMB != 1829 {
+		t.Errorf("two processes' address space: %+v, %v", s, err)
+	}
+	c["jobmanager.memory.process.size"] = "100m"
+	if _, err := ContainerSizes(config.FromMap(c), h); err == nil || !strings.Contains(err.Error(), "128 MiB or more") {
+		t.Errorf("too small for two: %v", err)
+	}
+	m := &Manifest{Files: map[string]File{Binary: {URL: "hdfs://h/weft"}}, Master: map[string]File{JobBinary: {URL: "hdfs://h/job"}}}
+	if all, master := m.LocalResources(), m.MasterResources(); len(all) != 1 || len(master) != 2 {
+		t.Errorf("files: %v, of the JobManager: %v", all, master)
+	}
+	j := &JobSpec{Name: "n", Args: []string{"-a", "b c"}, URI: "hdfs://h/job", Size: 3}
+	b, err := j.Encode()
+	got, decodeErr := DecodeJob(b)
+	if err != nil || decodeErr != nil || !reflect.DeepEqual(got, j) {
+		t.Errorf("%+v, %v, %v", got, err, decodeErr)
+	}
+	for _, bad := range []string{"", "{}", "[]"} {
+		if _, err := DecodeJob([]byte(bad)); err == nil {
+			t.Errorf("%q: no error", bad)
+		}
+	}
+}
