@@ -37,13 +37,13 @@ const sectionREST = "REST and web"
 // The REST server and its clients.
 var (
 	RESTAddress = text(sectionREST, "rest.address", "",
-		"Where run, list and cancel find the JobManager when execution.target is remote and -m is not given. On YARN the application knows it.",
+		"Where run, list and cancel find the JobManager of a standalone cluster when -m is not given: when execution.target is remote, or is not set and there is no properties file of a session. On YARN the application knows it.",
 		fallback("jobmanager.rpc.address"))
 	RESTPort = integer(sectionREST, "rest.port", 0, "8081",
-		"The port that goes with rest.address. On YARN the server listens on a free one of rest.bind-port, and clients learn it from the ResourceManager.",
+		"The port that goes with rest.address, on which a standalone JobManager serves clients unless rest.bind-port is set. On YARN the server listens on a free one of rest.bind-port, and clients learn it from the ResourceManager.",
 		alias("web.port", "jobmanager.web.port"))
 	RESTBindAddress = text(sectionREST, "rest.bind-address", "",
-		"The address the REST server listens on, such as 0.0.0.0; without it, or with localhost, which no client would reach, the NodeManager's host.", alias("jobmanager.web.address"), fallback("web.address"))
+		"The address the REST server listens on, such as 0.0.0.0; without it the JobManager's address. On YARN the NodeManager's host, also for localhost, which no client would reach.", alias("jobmanager.web.address"), fallback("web.address"))
 	RESTBindPort = ports(sectionREST, "rest.bind-port", "",
 		"Ports the REST server may listen on, tried in order: 50100-50200,50300. On YARN any free port unless this is set, so that a firewall can be told.")
 	RESTAuth = enum(sectionREST, "security.rest.auth", "token",

@@ -33,8 +33,7 @@ var built = sync.OnceValues(func() (string, error) {
 		return "", err
 	}
 	for out, pkg := range map[string]string{"bin/weft": "../cmd/weft", "wordcount": "../examples/wordcount", "testjob": "../internal/acceptance/testjob"} {
-		cmd := exec.Command("go", "build", "-buildvcs=false", "-o", filepath.Join(dir, out), pkg)
-		cmd.Env = os.Environ()
+		cmd := exec.Command("go", "build", "-buildvcs=false", "-ldflags=-s -w", "-o", filepath.Join(dir, out), pkg)
 		if text, err := cmd.CombinedOutput(); err != nil {
 			return dir, fmt.Errorf("build %s: %w: %s", pkg, err, text)
 		}
