@@ -197,7 +197,11 @@ func (a *application) serve(ctx context.Context, control, clients net.Listener) 
 		return err
 	}
 	d := newDriver(options)
-	jm, err := jobmanager.New(a.jobManagerOptions(d, control))
+	jmOptions := a.jobManagerOptions(d, control)
+	if err := a.keepSubmissions(ctx, &jmOptions); err != nil {
+		return err
+	}
+	jm, err := jobmanager.New(jmOptions)
 	if err != nil {
 		return err
 	}

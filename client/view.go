@@ -112,6 +112,7 @@ func (s *Session) lost(ctx context.Context, job id.Job, err error) error {
 		return unreachable("job %s: %w", job, err)
 	}
 	s.client.Console.Say("The JobManager does not answer (%v), asking YARN about %s", err, s.App)
+	told := false
 	for deadline := time.Now().Add(lostLimit); time.Now().Before(deadline); {
 		report, rmErr := s.client.running(ctx, s.App)
 		if rmErr != nil {
@@ -124,7 +125,19 @@ func (s *Session) lost(ctx context.Context, job id.Job, err error) error {
 			if report.State.Ended() {
 				return &Failure{ExitFailed, fmt.Errorf("job %s is lost: %w", job, rmErr)}
 			}
-			return fmt.Errorf("job %s: %w", job, rmErr)
+			if report.State == "" {
+				return fmt.Errorf("job %s: %w", job, rmErr)
+			}
+			// YARN starts the JobManager again, as soon as there is room for it.
+			deadline = time.Now().Add(lostLimit)
+			if !told {
+				told = true
+				s.client.Console.Say("The JobManager has failed, and YARN starts another one: %s is %s", s.App, report.State)
+			}
+			if err := pause(ctx, lostPoll); err != nil {
+				return err
+			}
+			continue
 		}
 		again, findErr := s.client.askForSession(ctx, s.App)
 		if findErr == nil {

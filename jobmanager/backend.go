@@ -168,7 +168,11 @@ func (b *backend) Metrics(ctx context.Context, s rest.MetricScope) ([]rest.Metri
 
 // Submit is Backend's.
 func (b *backend) Submit(ctx context.Context, r *restpb.SubmitRequest) (*restpb.SubmitReply, error) {
-	return query(ctx, b.m, func() (*restpb.SubmitReply, error) {
+	r, forget, err := b.m.keep(ctx, r)
+	if err != nil {
+		return nil, err
+	}
+	reply, err := query(ctx, b.m, func() (*restpb.SubmitReply, error) {
 		if b.m.ending {
 			return nil, rest.Unavailable("the cluster is being shut down")
 		}
@@ -181,6 +185,10 @@ func (b *backend) Submit(ctx context.Context, r *restpb.SubmitRequest) (*restpb.
 		}
 		return &restpb.SubmitReply{JobId: j.id.String()}, nil
 	})
+	if err != nil && ctx.Err() == nil {
+		forget()
+	}
+	return reply, err
 }
 
 // Watch is Backend's.

@@ -48,13 +48,28 @@ type cluster struct {
 // start runs a JobManager; its TaskManagers are expected to have that many slots. Tests with one run side by side.
 func start(t *testing.T, slots int, settings map[string]string) *cluster {
 	t.Helper()
-	return startTarget(t, slots, settings, config.TargetSession)
+	return startWith(t, slots, settings, func(*jobmanager.Options) {})
 }
 
 // startTarget is start for a cluster that lives in its own way.
 func startTarget(t *testing.T, slots int, settings map[string]string, target string) *cluster {
 	t.Helper()
+	return startWith(t, slots, settings, func(o *jobmanager.Options) { o.Target = target })
+}
+
+// startWith changes the options.
+func startWith(t *testing.T, slots int, settings map[string]string, change func(*jobmanager.Options)) *cluster {
+	t.Helper()
 	t.Parallel()
+	return startAnother(t, func(o *jobmanager.Options) {
+		o.Spec.Slots, o.Config = slots, config.FromMap(settings)
+		change(o)
+	})
+}
+
+// startAnother runs a JobManager in a test that has one already.
+func startAnother(t *testing.T, change func(*jobmanager.Options)) *cluster {
+	t.Helper()
 	listen, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -62,9 +77,11 @@ func startTarget(t *testing.T, slots int, settings map[string]string, target str
 	files := fs.NewRegistry()
 	files.Register("file", func(string) (fs.FileSystem, error) { return local.New(), nil })
 	c := &cluster{t: t, secret: security.NewSecret(), address: listen.Addr().String(), driver: &fakeDriver{}, ended: make(chan error, 1)}
-	jm, err := jobmanager.New(jobmanager.Options{Epoch: epoch, ClusterID: "cluster", Target: target, Secret: c.secret, Driver: c.driver, Files: files,
-		Spec: jobmanager.TaskManagerSpec{MemoryMB: 1024, VCores: 1, Slots: slots}, Config: config.FromMap(settings),
-		Log: slog.New(slog.NewTextHandler(io.Discard, nil)), Version: "1.0", Revision: "abc", RPCListen: listen})
+	o := jobmanager.Options{Epoch: epoch, ClusterID: "cluster", Secret: c.secret, Driver: c.driver, Files: files,
+		Spec: jobmanager.TaskManagerSpec{MemoryMB: 1024, VCores: 1, Slots: 1}, Config: config.New(),
+		Log: slog.New(slog.NewTextHandler(io.Discard, nil)), Version: "1.0", Revision: "abc", RPCListen: listen}
+	change(&o)
+	jm, err := jobmanager.New(o)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -91,6 +91,16 @@ func (m *JobManager) submit(r *restpb.SubmitRequest) (*job, error) {
 	if j := m.jobs[jid]; j != nil {
 		return j, nil
 	}
+	j, err := m.make(jid, r)
+	if err != nil {
+		return nil, err
+	}
+	m.enter(j)
+	return j, nil
+}
+
+// make makes a job of a request without beginning it.
+func (m *JobManager) make(jid id.Job, r *restpb.SubmitRequest) (*job, error) {
 	if len(r.GetGraph().GetVertices()) == 0 {
 		return nil, fmt.Errorf("the submission has no job graph with vertices")
 	}
@@ -129,17 +139,21 @@ func (m *JobManager) submit(r *restpb.SubmitRequest) (*job, error) {
 	if err := j.useBlobs(); err != nil {
 		return nil, err
 	}
-	m.jobs[jid] = j
+	return j, nil
+}
+
+// enter begins a job.
+func (m *JobManager) enter(j *job) {
+	m.jobs[j.id] = j
 	m.order = append(m.order, j)
 	if m.first == nil {
 		m.first = j
 		close(m.hasFirst)
 	}
 	m.forget()
-	m.o.Log.Info("job submitted", "job", jid, "name", r.GetGraph().GetName(), "slots", x.Slots())
+	m.o.Log.Info("job submitted", "job", j.id, "name", j.x.Graph.GetName(), "slots", j.x.Slots())
 	j.move(planpb.JobStatus_CREATED, nil)
 	m.await(j)
-	return j, nil
 }
 
 // await makes a job wait for slots, and perhaps get them at once.
@@ -221,11 +235,15 @@ func (m *JobManager) finish(j *job, status planpb.JobStatus) {
 	j.cleaning = true
 	j.waitingSince = time.Time{}
 	paths := j.x.Graph.GetScratchPaths()
-	if len(paths) == 0 || m.o.Files == nil {
+	if m.o.Files == nil {
+		paths = nil
+	}
+	if len(paths) == 0 && m.o.Submissions == nil {
 		m.ended(j, status)
 		return
 	}
 	go func() {
+		m.removeSubmission(j.id.String())
 		m.removeScratch(j.id, paths)
 		m.l.post(func() { m.ended(j, status) })
 	}()

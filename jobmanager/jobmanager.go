@@ -81,8 +81,12 @@ func New(o Options) (*JobManager, error) {
 	if err != nil {
 		host = "localhost"
 	}
-	return &JobManager{o: o, s: o.settings(), l: newLoop(), host: host, started: time.Now(), hasFirst: make(chan struct{}), jobs: map[id.Job]*job{}, tms: map[string]*taskManager{},
-		pending: map[string]time.Time{}, lost: map[string]lostTaskManager{}, draining: map[string]string{}, released: map[string]bool{}, gone: map[string]func() bool{}}, nil
+	m := &JobManager{o: o, s: o.settings(), l: newLoop(), host: host, started: time.Now(), hasFirst: make(chan struct{}), jobs: map[id.Job]*job{}, tms: map[string]*taskManager{},
+		pending: map[string]time.Time{}, lost: map[string]lostTaskManager{}, draining: map[string]string{}, released: map[string]bool{}, gone: map[string]func() bool{}}
+	if err := m.restore(); err != nil {
+		return nil, err
+	}
+	return m, nil
 }
 
 // Backend is what REST shows and changes.
@@ -112,6 +116,9 @@ func (m *JobManager) Run(ctx context.Context) error {
 	var err error
 	if m.o.Driver != nil {
 		err = m.o.Driver.Start(ctx, m.o.Epoch, events{m})
+	}
+	if len(m.o.Restored) > 0 {
+		go m.releaseRestored(ctx)
 	}
 	for running := err == nil; running; {
 		select {

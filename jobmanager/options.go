@@ -10,6 +10,7 @@ import (
 	"github.com/weft-project/weft/config"
 	"github.com/weft-project/weft/graph/execution"
 	"github.com/weft-project/weft/internal/fs"
+	"github.com/weft-project/weft/rest/restpb"
 	"github.com/weft-project/weft/security"
 )
 
@@ -74,6 +75,11 @@ type Options struct {
 	Spec   TaskManagerSpec
 	// Driver is nil where TaskManagers come by themselves.
 	Driver ResourceDriver
+	// Submissions keeps submissions for a JobManager after this one; nil keeps none.
+	Submissions Submissions
+	// Restored are those that the JobManager before this one has left; their jobs start after RestoreAfter.
+	Restored     []*restpb.SubmitRequest
+	RestoreAfter time.Duration
 	// Files removes jobs' unfinished output.
 	Files  *fs.Registry
 	Config *config.Config

@@ -92,7 +92,9 @@ func (m *JobManager) require() {
 	}
 	missing := max(0, m.wanted()-free)
 	n := len(m.tms) + (missing+m.o.Spec.Slots-1)/m.o.Spec.Slots
-	m.listener.SetLimit(security.DefaultPending + n)
+	if m.listener != nil { // not while jobs are restored
+		m.listener.SetLimit(security.DefaultPending + n)
+	}
 	if m.o.Driver != nil {
 		m.o.Driver.Require(n)
 	}

@@ -202,6 +202,8 @@ func daemonFlags(dir string, base int, d daemonName) []string {
 		return []string{
 			flag("yarn.nodemanager.local-dirs", filepath.Join(home, "local")),
 			flag("yarn.nodemanager.log-dirs", filepath.Join(home, "logs")),
+			// Used with yarn.nodemanager.recovery.enabled; its default is one directory for all NodeManagers of a machine.
+			flag("yarn.nodemanager.recovery.dir", filepath.Join(home, "recovery")),
 			flag("yarn.nodemanager.address", localhost(port)),
 			flag("yarn.nodemanager.localizer.address", localhost(port+1)),
 			flag("yarn.nodemanager.webapp.address", localhost(port+2)),
