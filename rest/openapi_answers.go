@@ -62,6 +62,14 @@ var answers = map[string]any{
 	"GET /taskmanagers/:taskmanagerid/logs/:filename": noAnswer{},
 	"GET /taskmanagers/:taskmanagerid/thread-dump":    noAnswer{},
 
+	"GET /jars":              JarList{},
+	"POST /jars/upload":      JarUpload{},
+	"GET /jars/:jarid":       Jar{},
+	"DELETE /jars/:jarid":    struct{}{},
+	"POST /jars/:jarid/run":  noAnswer{},
+	"GET /jars/:jarid/plan":  noAnswer{},
+	"POST /jars/:jarid/plan": noAnswer{},
+
 	"GET /weft/cluster":           Cluster{},
 	"POST /weft/jobs":             messageAnswer("SubmitReply"),
 	"GET /weft/blobs/:sha256":     BlobStatus{},
@@ -72,5 +80,11 @@ var answers = map[string]any{
 // bodies are what requests carry, by content type.
 var bodies = map[string]map[string]any{
 	"POST /weft/jobs":         {typeProtobuf: messageAnswer("SubmitRequest"), "application/json": messageAnswer("SubmitRequest")},
+	"POST /jars/upload":       {"multipart/form-data": jarForm{}},
 	"PUT /weft/blobs/:sha256": {"application/octet-stream": []byte{}},
+}
+
+// jarForm is the form of POST /jars/upload.
+type jarForm struct {
+	File []byte `json:"jarfile"`
 }

@@ -60,6 +60,7 @@ func Routes() []Route {
 	all = append(all, jobRoutes...)
 	all = append(all, vertexRoutes...)
 	all = append(all, taskManagerRoutes...)
+	all = append(all, jarRoutes...)
 	return append(all, weftRoutes...)
 }
 
@@ -130,6 +131,16 @@ var taskManagerRoutes = []Route{
 	{Method: "GET", Path: "/taskmanagers/:taskmanagerid/logs", Doc: "as …/log", handle: handleTaskManagerFiles},
 	{Method: "GET", Path: "/taskmanagers/:taskmanagerid/logs/:filename", Doc: "as …/log", handle: handleTaskManagerFiles},
 	{Method: "GET", Path: "/taskmanagers/:taskmanagerid/thread-dump", Doc: "404: only the JobManager's goroutines are shown", handle: handleTaskManagerDump},
+}
+
+var jarRoutes = []Route{
+	{Method: "GET", Path: "/jars", Doc: "uploaded programs: job binaries, where Flink has jars", handle: handleJars},
+	{Method: "POST", Path: "/jars/upload", Access: AccessOwner, Doc: "uploads a job binary, as the file of a form", body: maxJar + jarOverhead, handle: handleJarUpload},
+	{Method: "GET", Path: "/jars/:jarid", Doc: "an uploaded program", handle: handleJar},
+	{Method: "DELETE", Path: "/jars/:jarid", Access: AccessOwner, Doc: "deletes an uploaded program", handle: handleJarDelete},
+	{Method: "POST", Path: "/jars/:jarid/run", Access: AccessOwner, Doc: "not yet: 501", handle: handleJarRun},
+	{Method: "GET", Path: "/jars/:jarid/plan", Access: AccessOwner, Doc: "not yet: 501", handle: handleJarRun},
+	{Method: "POST", Path: "/jars/:jarid/plan", Access: AccessOwner, Doc: "not yet: 501", handle: handleJarRun},
 }
 
 var weftRoutes = []Route{

@@ -56,7 +56,9 @@ type Options struct {
 	Pages http.Handler
 	// Blobs keeps uploaded files; nil where there is a shared file system.
 	Blobs Blobs
-	Log   *slog.Logger
+	// Jars keeps uploaded programs; nil for clusters that take none, such as those of one job.
+	Jars *Jars
+	Log  *slog.Logger
 	// Lookup resolves a host name; nil for the system's resolver.
 	Lookup LookupFunc
 }
@@ -68,6 +70,7 @@ type Server struct {
 	logs    LogDir
 	logName string
 	blobs   Blobs
+	jars    *Jars
 	log     *slog.Logger
 	mux     *http.ServeMux
 	origin  *http.CrossOriginProtection
@@ -92,6 +95,7 @@ func NewServer(o Options) (*Server, error) {
 		logs:    LogDir(o.LogDir),
 		logName: cmp.Or(o.LogName, "jobmanager"),
 		blobs:   o.Blobs,
+		jars:    o.Jars,
 		log:     o.Log,
 		mux:     http.NewServeMux(),
 		origin:  http.NewCrossOriginProtection(),
