@@ -66,6 +66,8 @@ func (r *mainRun) run(ctx context.Context) outcome {
 	r.a.Log.Info("main runs", "job", r.job.Name, "pid", r.process.PID())
 	err = r.serve(ctx)
 	switch {
+	case errors.Is(err, jobmanager.ErrStopped):
+		return r.a.cut(err)
 	case ctx.Err() != nil:
 		return r.a.cut(context.Cause(ctx))
 	case err != nil && jobsOutcome(r.results).status == yarnrpc.FinalSucceeded:

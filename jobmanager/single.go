@@ -13,6 +13,9 @@ import (
 	"github.com/weft-project/weft/rpc/planpb"
 )
 
+// ErrStopped is what waits end with when the JobManager has ended.
+var ErrStopped = errStopped
+
 // fetchPoll is how often Fetched looks.
 const fetchPoll = 20 * time.Millisecond
 
