@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/weft-project/weft/am/spec"
 	"github.com/weft-project/weft/config"
@@ -163,7 +164,7 @@ func (c *Client) running(ctx context.Context, app yarnrpc.ApplicationID) (yarnrp
 	if err != nil {
 		return yarnrpc.ApplicationReport{}, err
 	}
-	report, err := rm.Report(ctx, app)
+	report, err := settled(ctx, rm, app)
 	switch {
 	case errors.Is(err, yarnrpc.ErrApplicationNotFound):
 		return report, c.gone(app, fmt.Sprintf("the ResourceManager does not know %s (any more)", app))
@@ -174,8 +175,31 @@ func (c *Client) running(ctx context.Context, app yarnrpc.ApplicationID) (yarnrp
 		return report, c.gone(app, explainEnded(report))
 	case report.State != yarnrpc.StateRunning:
 		return report, unreachable("the session %s is not running yet, it is %s", app, report.State)
+	case report.Host == "":
+		return report, unreachable("the JobManager of %s has ended, and YARN has not said within %v what becomes of the application", app, settleLimit)
 	}
 	return report, nil
+}
+
+const (
+	// noticeLimit is how long YARN gets to notice that a JobManager has ended, settleLimit to decide then what becomes of the
+	// application.
+	noticeLimit = 5 * time.Second
+	settleLimit = 20 * time.Second
+)
+
+// settled asks for the report of an application. While its JobManager ends or is killed, YARN still calls it running, without an
+// address: what comes of it is waited for.
+func settled(ctx context.Context, rm *yarnrpc.ClientRM, app yarnrpc.ApplicationID) (yarnrpc.ApplicationReport, error) {
+	for deadline := time.Now().Add(settleLimit); ; {
+		report, err := rm.Report(ctx, app)
+		if err != nil || report.State != yarnrpc.StateRunning || report.Host != "" || time.Now().After(deadline) {
+			return report, err
+		}
+		if err := pause(ctx, lostPoll); err != nil {
+			return report, err
+		}
+	}
 }
 
 // discardDead removes what an application that has ended could not remove itself, as far as that goes quickly.
@@ -233,11 +257,18 @@ func (s *Session) explain(ctx context.Context, err error) error {
 	if s.App.IsZero() {
 		return &Failure{ExitUnreachable, err}
 	}
-	report, rmErr := s.client.running(ctx, s.App)
-	if rmErr != nil {
-		return rmErr
+	for deadline := time.Now().Add(noticeLimit); ; {
+		report, rmErr := s.client.running(ctx, s.App)
+		if rmErr != nil {
+			return rmErr
+		}
+		if time.Now().After(deadline) {
+			return unreachable("%w (%s is RUNNING, its JobManager registered as %s:%d)", err, s.App, report.Host, report.Port)
+		}
+		if err := pause(ctx, lostPoll); err != nil {
+			return err
+		}
 	}
-	return unreachable("%w (%s is RUNNING, its JobManager registered as %s:%d)", err, s.App, report.Host, report.Port)
 }
 
 // try does a REST call; when the JobManager is not where it was last, it is looked for once.

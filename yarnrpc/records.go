@@ -85,7 +85,7 @@ type ApplicationReport struct {
 	Tags    []string
 	State   ApplicationState
 	Final   FinalStatus
-	// Host and Port are what the ApplicationMaster registered with: "N/A" and -1 before.
+	// Host and Port are what the running ApplicationMaster registered with: "" and -1 before, and when it has ended.
 	Host string
 	Port int
 	// TrackingURL goes through the ResourceManager's proxy; OriginalTrackingURL is the ApplicationMaster's own.
@@ -108,7 +108,7 @@ func applicationReport(p *yarnpb.ApplicationReport) ApplicationReport {
 		ID: applicationID(p.GetApplicationId()), Attempt: attemptID(p.GetCurrentApplicationAttemptId()),
 		User: p.GetUser(), Queue: p.GetQueue(), Name: p.GetName(), Type: p.GetApplicationType(), Tags: p.GetApplicationTags(),
 		State: ApplicationState(p.GetYarnApplicationState().String()), Final: finalStatus(p.GetFinalApplicationStatus()),
-		Host: p.GetHost(), Port: int(p.GetRpcPort()), TrackingURL: missing(p.GetTrackingUrl()), OriginalTrackingURL: missing(p.GetOriginalTrackingUrl()),
+		Host: missing(p.GetHost()), Port: int(p.GetRpcPort()), TrackingURL: missing(p.GetTrackingUrl()), OriginalTrackingURL: missing(p.GetOriginalTrackingUrl()),
 		Diagnostics: missing(p.GetDiagnostics()), Progress: p.GetProgress(),
 		Started: millis(p.GetStartTime()), Launched: millis(p.GetLaunchTime()), Finished: millis(p.GetFinishTime()),
 		Containers: max(0, int(p.GetAppResourceUsage().GetNumUsedContainers())), Used: resource(p.GetAppResourceUsage().GetUsedResources()),
