@@ -13,6 +13,7 @@ import (
 	"github.com/weft-project/weft/am/spec"
 	"github.com/weft-project/weft/config"
 	"github.com/weft-project/weft/id"
+	"github.com/weft-project/weft/internal/delay"
 	"github.com/weft-project/weft/internal/fs"
 	"github.com/weft-project/weft/rest"
 	"github.com/weft-project/weft/yarnrpc"
@@ -109,7 +110,7 @@ func (s *Session) followApplication(ctx context.Context) error {
 	for {
 		job, err := s.nextJob(ctx, seen)
 		if err == nil && job == nil {
-			err = pause(ctx, newsPoll)
+			err = delay.For(ctx, newsPoll)
 			if err == nil {
 				continue
 			}
@@ -159,7 +160,7 @@ func (s *Session) followOne(ctx context.Context, job *rest.JobSummary) error {
 	if err != nil {
 		return err
 	}
-	c.Console.Print("Job has been submitted with JobID %s", jid)
+	c.announceJob(jid)
 	result, err := s.follow(ctx, jid, job.Name)
 	if err != nil {
 		return err
@@ -189,7 +190,7 @@ func (s *Session) ended(ctx context.Context, err error) (yarnrpc.ApplicationRepo
 				return report, nil
 			}
 		}
-		if err := pause(ctx, lostPoll); err != nil {
+		if err := delay.For(ctx, lostPoll); err != nil {
 			return report, err
 		}
 	}

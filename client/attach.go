@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/weft-project/weft/internal/delay"
 	"github.com/weft-project/weft/rest"
 	"github.com/weft-project/weft/yarnrpc"
 )
@@ -182,7 +183,7 @@ func (s *Session) Stop(ctx context.Context) error {
 				return fmt.Errorf("stop %s: %w", s.App, explainRM(err))
 			}
 		}
-		if err := pause(ctx, pollInterval); err != nil {
+		if err := delay.For(ctx, pollInterval); err != nil {
 			return fmt.Errorf("stop %s: %w", s.App, err)
 		}
 	}

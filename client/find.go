@@ -13,6 +13,7 @@ import (
 
 	"github.com/weft-project/weft/am/spec"
 	"github.com/weft-project/weft/config"
+	"github.com/weft-project/weft/internal/delay"
 	"github.com/weft-project/weft/internal/fs"
 	"github.com/weft-project/weft/rest"
 	"github.com/weft-project/weft/security"
@@ -196,7 +197,7 @@ func settled(ctx context.Context, rm *yarnrpc.ClientRM, app yarnrpc.ApplicationI
 		if err != nil || report.State != yarnrpc.StateRunning || report.Host != "" || time.Now().After(deadline) {
 			return report, err
 		}
-		if err := pause(ctx, lostPoll); err != nil {
+		if err := delay.For(ctx, lostPoll); err != nil {
 			return report, err
 		}
 	}
@@ -265,7 +266,7 @@ func (s *Session) explain(ctx context.Context, err error) error {
 		if time.Now().After(deadline) {
 			return unreachable("%w (%s is RUNNING, its JobManager registered as %s:%d)", err, s.App, report.Host, report.Port)
 		}
-		if err := pause(ctx, lostPoll); err != nil {
+		if err := delay.For(ctx, lostPoll); err != nil {
 			return err
 		}
 	}

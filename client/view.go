@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/weft-project/weft/id"
+	"github.com/weft-project/weft/internal/delay"
 	"github.com/weft-project/weft/rest"
 	"github.com/weft-project/weft/rest/restpb"
 	"github.com/weft-project/weft/rpc/controlpb"
@@ -134,7 +135,7 @@ func (s *Session) lost(ctx context.Context, job id.Job, err error) error {
 				told = true
 				s.client.Console.Say("The JobManager has failed, and YARN starts another one: %s is %s", s.App, report.State)
 			}
-			if err := pause(ctx, lostPoll); err != nil {
+			if err := delay.For(ctx, lostPoll); err != nil {
 				return err
 			}
 			continue
@@ -146,7 +147,7 @@ func (s *Session) lost(ctx context.Context, job id.Job, err error) error {
 				return nil
 			}
 		}
-		if err := pause(ctx, lostPoll); err != nil {
+		if err := delay.For(ctx, lostPoll); err != nil {
 			return err
 		}
 	}

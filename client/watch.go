@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/weft-project/weft/internal/delay"
 	"github.com/weft-project/weft/yarnrpc"
 )
 
@@ -54,7 +55,7 @@ func (d *deployment) watch(ctx context.Context, s yarnrpc.Submission) (yarnrpc.A
 			slow = true
 			say("Deployment took more than 60 seconds. Please check if the requested resources are available in the YARN cluster")
 		}
-		if err := pause(ctx, pollInterval); err != nil {
+		if err := delay.For(ctx, pollInterval); err != nil {
 			return r, d.notRunning(ctx, err, why)
 		}
 	}
@@ -94,16 +95,4 @@ func (d *deployment) whyAccepted(ctx context.Context, r yarnrpc.ApplicationRepor
 // logHint says where the logs of a JobManager are that did not start.
 func (d *deployment) logHint() string {
 	return "; its logs: yarn logs -applicationId " + d.app.String()
-}
-
-// pause waits for d or the end of ctx.
-func pause(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
 }

@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/weft-project/weft/internal/delay"
 	hadoopconf "github.com/weft-project/weft/internal/hadoop/conf"
 	commonpb "github.com/weft-project/weft/internal/hadoop/proto/common"
 	yarnpb "github.com/weft-project/weft/internal/hadoop/proto/yarn"
@@ -418,7 +419,7 @@ func (m *ApplicationMaster) Finish(ctx context.Context, status FinalStatus, diag
 		case out.GetIsUnregistered():
 			return nil
 		}
-		if err := sleep(ctx, 20*time.Millisecond); err != nil {
+		if err := delay.For(ctx, 20*time.Millisecond); err != nil {
 			return fmt.Errorf("unregister: the ResourceManager has not confirmed yet: %w", err)
 		}
 	}

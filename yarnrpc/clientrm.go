@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/weft-project/weft/internal/delay"
 	hadoopconf "github.com/weft-project/weft/internal/hadoop/conf"
 	commonpb "github.com/weft-project/weft/internal/hadoop/proto/common"
 	yarnpb "github.com/weft-project/weft/internal/hadoop/proto/yarn"
@@ -105,7 +106,7 @@ func (c *ClientRM) Submit(ctx context.Context, s Submission) (ApplicationReport,
 		case r.State != StateNew && r.State != StateNewSaving && r.State != StateSubmitted:
 			return r, nil
 		}
-		if err := sleep(ctx, pause); err != nil {
+		if err := delay.For(ctx, pause); err != nil {
 			return r, fmt.Errorf("submit %s: still %s: %w", s.ID, r.State, err)
 		}
 	}
@@ -174,7 +175,7 @@ func (c *ClientRM) Kill(ctx context.Context, id ApplicationID, diagnostics strin
 		if out.GetIsKillCompleted() {
 			return nil
 		}
-		if err := sleep(ctx, 50*time.Millisecond); err != nil {
+		if err := delay.For(ctx, 50*time.Millisecond); err != nil {
 			return fmt.Errorf("kill %s: not done yet: %w", id, err)
 		}
 	}

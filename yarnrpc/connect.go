@@ -146,15 +146,3 @@ const (
 	nmWaitKey     = "yarn.client.nodemanager-connect.max-wait-ms"
 	nmIntervalKey = "yarn.client.nodemanager-connect.retry-interval-ms"
 )
-
-// sleep waits for d or the end of ctx.
-func sleep(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
-}

@@ -10,6 +10,7 @@ import (
 	"os"
 	"time"
 
+	"github.com/weft-project/weft/internal/delay"
 	hadoopconf "github.com/weft-project/weft/internal/hadoop/conf"
 	"github.com/weft-project/weft/internal/hadoop/token"
 	"github.com/weft-project/weft/yarnrpc"
@@ -98,7 +99,7 @@ func (m *master) idle(ctx context.Context) error {
 		if _, err := m.am.Allocate(ctx, 0); err != nil {
 			return err
 		}
-		if err := sleep(ctx, slowBeat); err != nil {
+		if err := delay.For(ctx, slowBeat); err != nil {
 			return err
 		}
 	}
@@ -157,7 +158,7 @@ func (m *master) beat(ctx context.Context, pause time.Duration) error {
 	for _, s := range a.Completed {
 		m.ended[s.ID] = s
 	}
-	return sleep(ctx, pause)
+	return delay.For(ctx, pause)
 }
 
 // allRun asks the NodeManagers.
@@ -170,15 +171,4 @@ func (m *master) allRun(ctx context.Context) bool {
 		}
 	}
 	return true
-}
-
-func sleep(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
 }

@@ -11,6 +11,7 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
+	"github.com/weft-project/weft/internal/delay"
 	"github.com/weft-project/weft/internal/fs"
 	hadoopconf "github.com/weft-project/weft/internal/hadoop/conf"
 	hdfspb "github.com/weft-project/weft/internal/hadoop/proto/hdfs"
@@ -187,7 +188,7 @@ func (f *FS) invoke(ctx context.Context, method string, req, resp proto.Message)
 		}
 		f.retried(err, pause)
 		f.log.Debug("hdfs call is repeated", "method", method, "pause", pause, "error", err)
-		if sleep(ctx, pause) != nil {
+		if delay.For(ctx, pause) != nil {
 			return fmt.Errorf("%w, last: %w", context.Cause(ctx), err)
 		}
 		pause = min(2*pause, maxPause)
@@ -210,17 +211,5 @@ func (f *FS) retried(err error, wait time.Duration) {
 	}
 	if f.waiting.CompareAndSwap(false, true) {
 		f.onWait(text)
-	}
-}
-
-// sleep waits for d or the end of ctx.
-func sleep(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
 	}
 }

@@ -9,6 +9,7 @@ import (
 
 	hdfslib "github.com/colinmarc/hdfs/v2"
 
+	"github.com/weft-project/weft/internal/delay"
 	"github.com/weft-project/weft/internal/fs"
 	hdfspb "github.com/weft-project/weft/internal/hadoop/proto/hdfs"
 )
@@ -174,7 +175,7 @@ func (r *reader) Read(p []byte) (int, error) {
 		r.fs.log.Debug("hdfs read is repeated", "path", r.fs.uri+r.path, "offset", r.want, "error", err)
 		r.disconnect()
 		if attempt > 1 {
-			if err := sleep(r.ctx, pause); err != nil {
+			if err := delay.For(r.ctx, pause); err != nil {
 				return 0, r.fs.fail("read", r.path, err)
 			}
 			pause = min(4*pause, maxPause)

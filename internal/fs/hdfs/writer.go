@@ -13,6 +13,7 @@ import (
 	hdfslib "github.com/colinmarc/hdfs/v2"
 	"google.golang.org/protobuf/proto"
 
+	"github.com/weft-project/weft/internal/delay"
 	"github.com/weft-project/weft/internal/fs"
 	hdfspb "github.com/weft-project/weft/internal/hadoop/proto/hdfs"
 )
@@ -187,7 +188,7 @@ func (w *writer) complete() error {
 		if waited := time.Since(began); waited > w.fs.maxWait {
 			return fmt.Errorf("the last block has too few replicas after %v", waited.Round(time.Second))
 		}
-		if err := sleep(w.session.ctx, pause); err != nil {
+		if err := delay.For(w.session.ctx, pause); err != nil {
 			return err
 		}
 		pause = min(2*pause, maxPause)

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"google.golang.org/protobuf/proto"
+
+	"github.com/weft-project/weft/internal/delay"
 )
 
 // Protocol is the Java interface that a server implements.
@@ -165,20 +167,9 @@ func (p *Proxy) CallInfo(ctx context.Context, method string, req, resp proto.Mes
 			p.target.Retry.OnRetry(p.failed(info, method, err, tried), pause)
 		}
 		p.client.opts.Log.Debug("hadoop rpc retry", "address", addr, "method", method, "attempt", info.Attempts, "pause", pause, "error", err)
-		if err := sleep(ctx, pause); err != nil {
+		if err := delay.For(ctx, pause); err != nil {
 			return info, p.failed(info, method, fmt.Errorf("%w, last: %w", err, tried[addr]), tried)
 		}
-	}
-}
-
-func sleep(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
 	}
 }
 
