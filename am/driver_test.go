@@ -193,7 +193,7 @@ func (e *fakeEvents) until(t *testing.T, what string, condition func() bool) {
 	t.Helper()
 	look := time.NewTicker(time.Millisecond)
 	defer look.Stop()
-	deadline := time.After(10 * time.Second)
+	deadline := time.After(2 * time.Minute)
 	for {
 		var ok bool
 		e.note(func() { ok = condition() })

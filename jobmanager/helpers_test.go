@@ -30,7 +30,7 @@ import (
 const (
 	epoch = 7
 	// patience is how long a test waits for what must come; nothing that passes takes so long.
-	patience = 10 * time.Second
+	patience = 2 * time.Minute
 )
 
 // cluster is a running JobManager with a fake platform.

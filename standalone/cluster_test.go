@@ -24,7 +24,7 @@ import (
 )
 
 // patience bounds everything a test waits for.
-const patience = 60 * time.Second
+const patience = 2 * time.Minute
 
 // built is a distribution's binaries, made once for a test process.
 var built = sync.OnceValues(func() (string, error) {

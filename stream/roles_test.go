@@ -120,7 +120,7 @@ func startBinary(t *testing.T, program string, r role.Role) *process {
 	if err := errors.Join(err, ours.Close()); err != nil {
 		t.Fatal(err)
 	}
-	if err := p.conn.SetDeadline(time.Now().Add(30 * time.Second)); err != nil {
+	if err := p.conn.SetDeadline(time.Now().Add(2 * time.Minute)); err != nil {
 		t.Fatal(err)
 	}
 	p.in = bufio.NewReader(p.conn)

@@ -23,7 +23,7 @@ import (
 	"github.com/weft-project/weft/security"
 )
 
-const patience = 30 * time.Second
+const patience = 2 * time.Minute
 
 // leader is a JobManager that a test plays by hand.
 type leader struct {

@@ -94,7 +94,7 @@ func register(t *testing.T, ctx context.Context, c *devcluster.Cluster, tracking
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		end, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		end, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 		defer cancel()
 		if err := am.Finish(end, yarnrpc.FinalSucceeded, "", ""); err != nil {
 			t.Error(err)

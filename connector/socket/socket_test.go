@@ -67,7 +67,7 @@ func run(ctx context.Context, address string) (lines []string, polls int, err er
 }
 
 func testContext(t *testing.T) context.Context {
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	t.Cleanup(cancel)
 	return ctx
 }
@@ -119,7 +119,7 @@ func TestLineIsNotHeldBack(t *testing.T) {
 		_, _ = io.WriteString(c, "whole\nhalf")
 		select {
 		case <-seen:
-		case <-time.After(5 * time.Second):
+		case <-time.After(2 * time.Minute):
 			result = late
 		}
 		_, _ = io.WriteString(c, " and half\n")

@@ -24,7 +24,7 @@ import (
 )
 
 // patience bounds everything a test waits for.
-const patience = 90 * time.Second
+const patience = 2 * time.Minute
 
 // user is somebody who uses the distribution on a cluster.
 type user struct {

@@ -119,7 +119,7 @@ func TestMarkedProcesses(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = cmd.Process.Kill() })
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	if err := waitFor(ctx, pollEvery, func() (bool, error) { return len(daemonsBelow(dir)) == 1, nil }); err != nil {
 		t.Fatalf("the marked process was not found: %v", err)

@@ -188,7 +188,7 @@ func (w *workers) run() outcome {
 		deployNext()
 	}
 	out := outcome{ends: map[controlpb.ExecutionState]int{}, metrics: map[string]*controlpb.TaskMetrics{}, totals: map[string]int64{}}
-	deadline := time.After(30 * time.Second)
+	deadline := time.After(2 * time.Minute)
 	for left > 0 {
 		select {
 		case s := <-w.states:

@@ -50,7 +50,7 @@ func startLink(t *testing.T) *taskManager {
 		t.Fatal(err)
 	}
 	m := &taskManager{t: t, conn: conn, in: bufio.NewReader(conn), exits: make(chan int, 1)}
-	if err := conn.SetDeadline(time.Now().Add(20 * time.Second)); err != nil {
+	if err := conn.SetDeadline(time.Now().Add(2 * time.Minute)); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = conn.Close() }) // some tests have closed it
@@ -111,7 +111,7 @@ func (m *taskManager) serve(job id.Job, p *operator.Program) {
 			if err != nil {
 				m.t.Errorf("Serve: %v", err)
 			}
-		case <-time.After(10 * time.Second):
+		case <-time.After(2 * time.Minute):
 			m.t.Error("Serve outlives the TaskManager")
 		}
 	})
@@ -190,7 +190,7 @@ func (m *taskManager) exited() {
 		if code != 0 {
 			m.t.Errorf("exit with %d, expected 0", code)
 		}
-	case <-time.After(10 * time.Second):
+	case <-time.After(2 * time.Minute):
 		m.t.Fatal("the worker outlives its TaskManager")
 	}
 }
@@ -320,7 +320,7 @@ func TestLinkCancels(t *testing.T) {
 	m.serve(job, p)
 	d := m.deployment(job, p)
 	m.send(&controlpb.ToWorker{Kind: &controlpb.ToWorker_Deploy{Deploy: d}})
-	for deadline := time.Now().Add(10 * time.Second); seen.Load() == 0; runtime.Gosched() {
+	for deadline := time.Now().Add(2 * time.Minute); seen.Load() == 0; runtime.Gosched() {
 		if time.Now().After(deadline) {
 			t.Fatal("nothing ran")
 		}
