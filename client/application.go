@@ -96,7 +96,7 @@ func (c *Client) remoteJob(ctx context.Context, uri string) (spec.File, error) {
 	case errors.Is(err, fs.ErrNotExist):
 		return spec.File{}, usage("there is no job %s", uri)
 	case err != nil:
-		return spec.File{}, fmt.Errorf("job %s: %w", uri, err)
+		return spec.File{}, explainStore(fmt.Errorf("job %s: %w", uri, err))
 	case info.IsDir:
 		return spec.File{}, usage("job %s is a directory: give the binary in it", uri)
 	}

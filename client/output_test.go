@@ -106,6 +106,22 @@ func TestRunOutput(t *testing.T) {
 	}
 }
 
+// A job that is followed, as in application mode.
+func TestSubmittedOutput(t *testing.T) {
+	b := resttest.Sample()
+	b.Replies = []*restpb.WatchReply{{Next: 1, Ended: true, Status: planpb.JobStatus_FINISHED,
+		Result: &planpb.JobResult{JobId: resttest.RunningJob.String(), Status: planpb.JobStatus_FINISHED, RuntimeMs: 1234}}}
+	s, out := sampleSession(t, b)
+	if err := s.followOne(t.Context(), &rest.JobSummary{ID: resttest.RunningJob.String(), Name: "wordcount"}); err != nil {
+		t.Fatal(err)
+	}
+	want := "Job has been submitted with JobID aa010000000000000000000000000000\nProgram execution finished\n" +
+		"Job with JobID aa010000000000000000000000000000 has finished.\nJob Runtime: 1234 ms\n"
+	if out.String() != want {
+		t.Errorf("got\n%s\nwant\n%s", out, want)
+	}
+}
+
 func TestSessionOutput(t *testing.T) {
 	c, out, _ := testClient(t)
 	s := &Session{client: c, App: app1, Address: "node1:50100"}

@@ -190,7 +190,7 @@ func (r *jobRun) execute(ctx context.Context, g *planpb.JobGraph) (*planpb.JobRe
 		return nil, r.withdraw(fmt.Errorf("submit job '%s': %w", g.Name, err))
 	}
 	r.current = job
-	r.client.Console.Print("Job has been submitted with JobID %s", job)
+	r.client.announceJob(job)
 	r.announce()
 	submitted := &planpb.Submitted{JobId: job.String(), Detached: r.run.Detached}
 	if err := r.plan.Say(&planpb.ToPlan{Kind: &planpb.ToPlan_Submitted{Submitted: submitted}}); err != nil {
@@ -210,6 +210,11 @@ func (r *jobRun) execute(ctx context.Context, g *planpb.JobGraph) (*planpb.JobRe
 		r.failed = err
 	}
 	return result, nil
+}
+
+// announceJob prints the line that scripts take the job's id from.
+func (c *Client) announceJob(job id.Job) {
+	c.Console.Print("Job has been submitted with JobID %s", job)
 }
 
 // startCluster starts a cluster for the next job, if jobs have their own.
@@ -268,7 +273,7 @@ func (r *jobRun) checkFiles(ctx context.Context, g *planpb.JobGraph) error {
 	if err != nil {
 		return err
 	}
-	return ofJob(planproc.CheckFiles(ctx, stores, g))
+	return explainStore(ofJob(planproc.CheckFiles(ctx, stores, g)))
 }
 
 // passedOn are the variables of the client's environment that workers get, if set (W2): what decides how text is read and

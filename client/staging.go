@@ -112,12 +112,18 @@ func (s *staging) explain(err error) error {
 		return nil
 	case errors.Is(err, fs.ErrSafeMode):
 		return unreachable("%s is in safe mode and takes no writes: %w; wait until it has left it and try again", s.store.URI(), err)
-	case errors.Is(err, rpc.ErrConnect), errors.Is(err, rpc.ErrTimeout):
-		return unreachable("%w (is HDFS up, and is the Hadoop configuration that of the right cluster?)", err)
 	case errors.Is(err, fs.ErrEncrypted):
 		return usage("%s lies in an encryption zone, which this release does not support: set yarn.staging-directory to a directory outside of it (%w)", s.URI(), err)
 	case errors.Is(err, fs.ErrPermission):
 		return usage("%s: %w; the directory for uploads must be writable for %s", s.URI(), err, s.client.localUser())
+	}
+	return explainStore(err)
+}
+
+// explainStore adds what to do when a file system does not answer; other errors stay as they are.
+func explainStore(err error) error {
+	if errors.Is(err, rpc.ErrConnect) || errors.Is(err, rpc.ErrTimeout) || errors.Is(err, rpc.ErrStandby) {
+		return unreachable("%w (is HDFS up, and is the Hadoop configuration that of the right cluster?)", err)
 	}
 	return err
 }

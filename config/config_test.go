@@ -60,6 +60,18 @@ func TestParseMemory(t *testing.T) {
 	}
 }
 
+// A process's memory without a unit is bytes, as in Flink; hardly anybody means them.
+func TestProcessMemory(t *testing.T) {
+	for text, want := range map[string]string{"600": `"600" is 600 bytes, too little for a process; write 600m`, "512 k": "write 512m", "1048576": "", "600m": "", "x": "not a memory size"} {
+		c := New()
+		c.Set(File, TaskManagerMemory.Key, text, "f")
+		err := c.Check()
+		if want == "" && err != nil || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
+			t.Errorf("%q: %v, expected %q", text, err, want)
+		}
+	}
+}
+
 func TestParseDuration(t *testing.T) {
 	for text, want := range map[string]time.Duration{
 		"10 s": 10 * time.Second, "10s": 10 * time.Second, "PT10S": 10 * time.Second, "500": 500 * time.Millisecond, "5min": 5 * time.Minute,

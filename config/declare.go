@@ -49,6 +49,19 @@ func memory(section, key, def, doc string, parts ...with) *Option[MemorySize] {
 	return declare("MemorySize", ParseMemory, section, key, def, doc, parts...)
 }
 
+// processMemory is the memory of a process. Flink reads a number without a unit as bytes; who leaves the unit out means mebibytes.
+func processMemory(section, key, def, doc string, parts ...with) *Option[MemorySize] {
+	parse := func(text string) (MemorySize, error) {
+		m, err := ParseMemory(text)
+		if err == nil && m < MiB {
+			n, _, _ := splitNumber(text)
+			err = fmt.Errorf("%q is %d bytes, too little for a process; write %dm for mebibytes", text, m.Bytes(), n)
+		}
+		return m, err
+	}
+	return declare("MemorySize", parse, section, key, def, doc, parts...)
+}
+
 // memoryBetween is a memory size with bounds.
 func memoryBetween(low, high MemorySize, section, key, def, doc string, parts ...with) *Option[MemorySize] {
 	parse := func(text string) (MemorySize, error) {

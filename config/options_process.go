@@ -4,12 +4,12 @@ const sectionMemory = "Memory, processors and slots"
 
 // Sizes of the processes.
 var (
-	JobManagerMemory = memory(sectionMemory, "jobmanager.memory.process.size", "1600m",
+	JobManagerMemory = processMemory(sectionMemory, "jobmanager.memory.process.size", "1600m",
 		"Memory of the JobManager's container. A JobManager of Weft needs far less than one in a JVM; the key is Flink's so that configurations carry over.",
 		alias("jobmanager.heap.size"), aliasMB("jobmanager.heap.mb"), derive(jobManagerSize))
 	JobManagerVCores = integer(sectionMemory, "yarn.appmaster.vcores", 1, "1",
 		"Virtual cores of the JobManager's container; GOMAXPROCS of the JobManager follows it.")
-	TaskManagerMemory = memory(sectionMemory, "taskmanager.memory.process.size", "1728m",
+	TaskManagerMemory = processMemory(sectionMemory, "taskmanager.memory.process.size", "1728m",
 		"Memory of a TaskManager's container, all of its workers included: a promise to YARN that the TaskManager keeps by stopping the worst offender among its workers first.",
 		alias("taskmanager.heap.size"), aliasMB("taskmanager.heap.mb"), derive(taskManagerSize))
 	TaskManagerVCores = declare("Integer", parseInt(-1, 1<<20), sectionMemory, "yarn.containers.vcores", "-1",

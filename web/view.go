@@ -1,6 +1,7 @@
 package web
 
 import (
+	"fmt"
 	"sort"
 	"strconv"
 	"strings"
@@ -192,6 +193,10 @@ type vertexView struct {
 
 type subtaskRow struct {
 	rest.Subtask
+	// Place is the subtask's number among all, from 1 as in task names and messages: 1/4.
+	Place string
+	// Execution is the attempt, from 1 too.
+	Execution           int
 	Load                bar
 	RemoteIn, RemoteOut int64
 }
@@ -203,7 +208,7 @@ func newVertex(d *rest.JobDetails, v *rest.VertexDetails) *vertexView {
 		for _, s := range subtasks {
 			in, out := s.Metrics.Remote()
 			view.Remote = view.Remote || in > 0 || out > 0
-			list = append(list, subtaskRow{Subtask: s, Load: loadBar(s.Metrics), RemoteIn: in, RemoteOut: out})
+			list = append(list, subtaskRow{Subtask: s, Place: fmt.Sprintf("%d/%d", s.Subtask+1, v.Parallelism), Execution: s.Attempt + 1, Load: loadBar(s.Metrics), RemoteIn: in, RemoteOut: out})
 		}
 		return list
 	}

@@ -70,7 +70,7 @@ func TestPagesShowWhatMatters(t *testing.T) {
 		"/":                       {"application_1760000000000_0007", "wordcount", "nightly report", "root.default", "1 more asked for", "390 MiB", "of 4 GiB", "12 min 34 s", "node2", "4 running, 0 of 4 finished"},
 		running:                   {"Source: text file -&gt; flatMap", "23,423,890", "195 MiB", "node1, node2", "hash", "65 % busy", "words", "1234567", "fixed delay"},
 		failed:                    {"failed", "UserError", "strconv.Atoi: parsing &#34;&lt;none&gt;&#34;", "enrich (2/2)", "killed by signal 9"},
-		vertexPage:                {"node2", "…_01_000003", "11,730,579", "47.9 MiB", "Earlier attempts", "worker was killed by signal 9"},
+		vertexPage:                {"node2", "…_01_000003", "11,730,579", "47.9 MiB", "Earlier attempts", "<td class=\"n\">1/2</td>", "worker was killed by signal 9"},
 		pages[4]:                  {"0 of 1 free", "exchange buffers", "wordcount", "8 cores"},
 		"/ui/config":              {"parallelism.default", "s3.secret-key", rest.Masked},
 		"/ui/logs":                {"jobmanager.log", "odd#1?.log", "odd%231%3F.log"},

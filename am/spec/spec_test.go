@@ -62,9 +62,9 @@ func TestContainerSizes(t *testing.T) {
 			t.Errorf("taskmanager.cpu.cores %s: %+v, %v", cores, s, err)
 		}
 	}
-	// A bare number in a file is bytes, as in Flink: the sentence must say so.
-	if _, err := sizes(map[string]string{"taskmanager.memory.process.size": "2048"}, off); err == nil || !strings.Contains(err.Error(), "a bare number is bytes") {
-		t.Errorf("bytes: %v", err)
+	// Kibibytes and more pass the check of the key itself, which says of smaller ones what was meant.
+	if _, err := sizes(map[string]string{"taskmanager.memory.process.size": "2048k"}, off); err == nil || !strings.Contains(err.Error(), "is 2 MiB") {
+		t.Errorf("too little: %v", err)
 	}
 }
 

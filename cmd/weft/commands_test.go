@@ -57,6 +57,23 @@ func TestCommandsEnd(t *testing.T) {
 	}
 }
 
+// Commands that this release lacks print nothing that a script could take for their success, and say what there is instead.
+func TestLackingCommandsOutput(t *testing.T) {
+	for line, want := range map[string]string{
+		"stop " + someJob: "Error: stop ends a job with a savepoint, and this release of Weft has no savepoints yet; the job was not touched. " +
+			"weft cancel " + someJob + " ends it without one\n",
+		"stop -d -p hdfs:///s " + someJob: "Error: stop ends a job with a savepoint, and this release of Weft has no savepoints yet; the job was not touched. " +
+			"weft cancel " + someJob + " ends it without one\n",
+		"savepoint " + someJob + " hdfs:///s": "Error: this release of Weft has no savepoints yet; the job " + someJob +
+			" goes on as it was, and starts from its beginning when it is run again\n",
+		"savepoint -d hdfs:///s/1": "Error: this release of Weft has no savepoints yet; there is nothing to dispose of\n",
+	} {
+		if out, text, code := runWeft(t, strings.Fields(line)...); code != client.ExitUsage || out != "" || text != want {
+			t.Errorf("weft %s: code %d, output %q, got\n%s\nwant\n%s", line, code, out, text, want)
+		}
+	}
+}
+
 // Flink's form, which deployment scripts cut.
 func TestVersionLine(t *testing.T) {
 	out, _, _ := runWeft(t, "--version")

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/weft-project/weft/client"
@@ -23,7 +24,10 @@ func stopOptions() []option {
 }
 
 func savepointOptions() []option {
-	own := append(savepointForm(), obsolete("d,dispose", "path", ""), obsolete("j,jarfile", "file", ""))
+	own := append(savepointForm(), option{names: []string{"d", "dispose"}, arg: "path", hidden: true, apply: func(s *settings, _ string) error {
+		s.dispose = true
+		return nil
+	}}, obsolete("j,jarfile", "file", ""))
 	return append(own, clusterOptions()...)
 }
 
@@ -54,6 +58,9 @@ func (p *process) missing(name string) func(context.Context, []string) error {
 		if s.help {
 			printHelp(p.stdout, name)
 			return nil
+		}
+		if s.dispose {
+			return &client.Failure{Code: client.ExitUsage, Err: errors.New(noSavepoints + "; there is nothing to dispose of")}
 		}
 		job := "JOBID"
 		if len(s.words) > 0 {

@@ -25,6 +25,8 @@ type settings struct {
 	// logs are what the options of logs narrow down to; asJSON and asText are info's.
 	logs           client.Logs
 	asJSON, asText bool
+	// dispose is savepoint -d.
+	dispose bool
 	// words are what is left: the job and its arguments, job ids, ….
 	words []string
 }
@@ -201,7 +203,7 @@ func clusterOptions() []option {
 
 const (
 	noPython     = "Weft runs jobs written in Go; see docs/coming-from-flink.md"
-	noSavepoints = "this release has no savepoints yet"
+	noSavepoints = "this release of Weft has no savepoints yet"
 )
 
 // runOptions are those of run.

@@ -3,10 +3,12 @@
 //	go run ./examples/wordcount -input in.txt -output counts.txt     in this process
 //	weft run examples/wordcount -input hdfs:///in -output hdfs:///out    on a cluster
 //
-// Without -input it counts the words of a built-in text, without -output it prints.
+// Without -input it counts the words of a built-in text, without -output it prints. With -container it says where main runs:
+// in application mode that is the container of the JobManager.
 package main
 
 import (
+	"cmp"
 	"context"
 	"flag"
 	"fmt"
@@ -38,8 +40,20 @@ type wordCount struct {
 func main() {
 	input := flag.String("input", "", "text file, directory or pattern to read; .gz is unpacked")
 	output := flag.String("output", "", "file to write, or directory when the sink runs in parallel")
+	container := flag.Bool("container", false, "print the YARN container that main runs in")
 	flag.Parse()
 
+	if *container {
+		// Once, since workers run main too: they have containers of their own.
+		err := stream.Once("container", func() error {
+			_, err := fmt.Println("main runs in", cmp.Or(os.Getenv("CONTAINER_ID"), "no container"))
+			return err
+		})
+		if err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+	}
 	env := stream.New()
 	env.SetMode(stream.Batch)
 
