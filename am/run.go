@@ -202,6 +202,9 @@ func (a *application) serve(ctx context.Context, control, clients net.Listener) 
 	if err := a.keepSubmissions(ctx, &jmOptions); err != nil {
 		return err
 	}
+	if err := a.noteScratch(&jmOptions); err != nil {
+		return err
+	}
 	jm, err := jobmanager.New(jmOptions)
 	if err != nil {
 		return err

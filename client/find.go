@@ -209,7 +209,7 @@ func (c *Client) discardDead(ctx context.Context, app yarnrpc.ApplicationID) {
 	defer cancel()
 	st, err := c.openStaging()
 	if err == nil {
-		err = st.Discard(ctx, app.String())
+		err = c.discardDeadApplication(ctx, st, app.String())
 	}
 	if err != nil {
 		c.Log.Debug("remove the files of a dead application", "application", app.String(), "error", err)

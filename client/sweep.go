@@ -166,5 +166,5 @@ func (c *Client) sweepOne(ctx context.Context, rm *yarnrpc.ClientRM, st *staging
 	}
 	c.Log.Debug("removing the files of a dead application", "application", app.String())
 	// The properties file stays: the command that wants the session says that it is gone.
-	return errors.Join(st.Discard(ctx, app.String()), os.RemoveAll(c.appDir(app)))
+	return errors.Join(c.discardDeadApplication(ctx, st, app.String()), os.RemoveAll(c.appDir(app)))
 }

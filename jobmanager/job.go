@@ -1,7 +1,6 @@
 package jobmanager
 
 import (
-	"context"
 	"fmt"
 	"math/rand/v2"
 	"time"
@@ -11,7 +10,6 @@ import (
 	"github.com/weft-project/weft/config"
 	"github.com/weft-project/weft/graph/execution"
 	"github.com/weft-project/weft/id"
-	"github.com/weft-project/weft/internal/fs"
 	"github.com/weft-project/weft/rest/jobview"
 	"github.com/weft-project/weft/rest/restpb"
 	"github.com/weft-project/weft/rpc/controlpb"
@@ -62,6 +60,8 @@ type job struct {
 	result *planpb.JobResult
 	// cleaning: the end is decided and scratch paths are being removed.
 	cleaning bool
+	// noted waits until the place of the job's unfinished output is written down.
+	noted func()
 
 	events    []*restpb.JobEvent
 	sequence  uint64
@@ -120,7 +120,7 @@ func (m *JobManager) make(jid id.Job, r *restpb.SubmitRequest) (*job, error) {
 		return nil, err
 	}
 	j := &job{m: m, fences: map[string]time.Time{}, id: jid, x: x, request: r, secret: m.o.Secret.Derive(security.LabelJob, jid.String()), start: now,
-		workers: map[string]*workerRef{}, changed: make(chan struct{})}
+		workers: map[string]*workerRef{}, changed: make(chan struct{}), noted: func() {}}
 	effective := m.o.Config.Clone()
 	for k, v := range r.GetConfig() {
 		effective.Set(config.CommandLine, k, v, "submission")
@@ -153,6 +153,7 @@ func (m *JobManager) enter(j *job) {
 	m.forget()
 	m.o.Log.Info("job submitted", "job", j.id, "name", j.x.Graph.GetName(), "slots", j.x.Slots())
 	j.move(planpb.JobStatus_CREATED, nil)
+	m.noteScratch(j)
 	m.await(j)
 }
 
@@ -244,23 +245,10 @@ func (m *JobManager) finish(j *job, status planpb.JobStatus) {
 	}
 	go func() {
 		m.removeSubmission(j.id.String())
+		j.noted()
 		m.removeScratch(j.id, paths)
 		m.l.post(func() { m.ended(j, status) })
 	}()
-}
-
-func (m *JobManager) removeScratch(job id.Job, paths []string) {
-	ctx, cancel := context.WithTimeout(context.Background(), cleanLimit)
-	defer cancel()
-	for _, p := range paths {
-		store, path, err := m.o.Files.Get(fs.ExpandJob(p, job.String()))
-		if err == nil {
-			err = store.Delete(ctx, path, true)
-		}
-		if err != nil {
-			m.o.Log.Warn("unfinished output could not be removed", "job", job, "path", p, "error", err)
-		}
-	}
 }
 
 // ended announces the job's end.

@@ -80,6 +80,8 @@ type Options struct {
 	// Restored are those that the JobManager before this one has left; their jobs start after RestoreAfter.
 	Restored     []*restpb.SubmitRequest
 	RestoreAfter time.Duration
+	// Scratch keeps where that is which Files removes; nil keeps nothing.
+	Scratch ScratchNotes
 	// Files removes jobs' unfinished output.
 	Files  *fs.Registry
 	Config *config.Config

@@ -181,7 +181,11 @@ func TestJobManagerKilled(t *testing.T) {
 	p := u.start("", "weft", "run", testJob(t), "-mode", "slow", "-pause", "1h", "-input", input, "-output", u.out("out"))
 	p.says("Job has been submitted with JobID")
 	job := u.submitted(p.stdout.String())
-	u.until("a worker runs", func() bool { return len(u.workers(app)) == 1 })
+	scratch := u.out(".weft-" + job)
+	u.until("there is unfinished output", func() bool {
+		left, err := u.c.List(t.Context(), strings.TrimPrefix(scratch, "hdfs://"))
+		return err == nil && len(left) > 0
+	})
 	masters := u.processes(app, "jobmanager")
 	if len(masters) != 1 {
 		t.Fatalf("JobManagers: %v", masters)
@@ -203,6 +207,7 @@ func TestJobManagerKilled(t *testing.T) {
 	for _, dir := range []string{"/.weft/staging/", "/.weft/refs/"} {
 		u.absent(u.out(dir[1:] + app))
 	}
+	u.absent(scratch)
 	if _, err := os.Stat(filepath.Join(u.home, ".weft", app)); err == nil {
 		t.Error("the token is still there")
 	}
