@@ -101,15 +101,18 @@ func TestCallsAndLostWorkers(t *testing.T) {
 		<-ctx.Done()
 		return nil, ctx.Err()
 	})
+	closed := make(chan error, 1)
 	go func() {
 		<-entered
-		server.Close()
+		closed <- server.Close()
 	}()
 	_, err := client.Call(ctx, server.Addr(), "long", id.Attempt{}, nil)
 	var pe *PeerError
 	if !errors.Is(err, ErrPeerGone) || !errors.As(err, &pe) || pe.Addr != server.Addr() {
 		t.Errorf("the worker died during the call: %v", err)
 	}
+	// Its address is free only when all of it has ended.
+	must(t, <-closed)
 	if _, err = client.Call(ctx, server.Addr(), "long", id.Attempt{}, nil); !errors.Is(err, ErrNotFound) {
 		t.Errorf("the worker is not there: %v", err)
 	}
