@@ -20,9 +20,9 @@ func checkSizes(s spec.Sizes, most yarnrpc.Resource, nodes []yarnrpc.NodeReport)
 	} {
 		switch {
 		case p.want.MemoryMB > most.MemoryMB:
-			return usage("%s needs %d MB, but the largest container of this cluster has %d MB (yarn.scheduler.maximum-allocation-mb); ask for less with %s", p.what, p.want.MemoryMB, most.MemoryMB, p.option)
+			return usage("%s needs %d MB, but the largest container of this cluster has %d MB (its largest node, or yarn.scheduler.maximum-allocation-mb); ask for less with %s", p.what, p.want.MemoryMB, most.MemoryMB, p.option)
 		case p.want.VCores > most.VCores:
-			return usage("%s needs %d vcores, but the largest container of this cluster has %d (yarn.scheduler.maximum-allocation-vcores); set yarn.containers.vcores or take fewer slots", p.what, p.want.VCores, most.VCores)
+			return usage("%s needs %d vcores, but the largest container of this cluster has %d (its largest node, or yarn.scheduler.maximum-allocation-vcores); set yarn.containers.vcores or take fewer slots", p.what, p.want.VCores, most.VCores)
 		}
 		if len(nodes) == 0 {
 			continue

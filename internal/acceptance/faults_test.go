@@ -110,7 +110,9 @@ func TestContainersRefused(t *testing.T) {
 // A queue without room: the ResourceManager's own words, a time limit, Ctrl-C and a client that is killed.
 func TestFullQueue(t *testing.T) {
 	c := devcluster.Private(t, devcluster.Options{NodeManagers: 1, NodeMemoryMB: 2048,
-		Conf: map[string]map[string]string{"yarn-site.xml": {"yarn.scheduler.maximum-allocation-mb": "8192"}}})
+		Conf: map[string]map[string]string{"yarn-site.xml": {"yarn.scheduler.maximum-allocation-mb": "8192",
+			// For this long after its start the ResourceManager answers its configured maximum, later that of its largest node.
+			"yarn.resourcemanager.work-preserving-recovery.scheduling-wait-ms": "3600000"}}})
 	u := newUserOf(t, c)
 	sentence(t, u.fails(2, []string{"no node is large enough", "a TaskManager", "4096 MB", "2048 MB", "-tm"}, "yarn-session.sh", "-d", "-tm", "4096"))
 	sentence(t, u.fails(2, []string{"no node is large enough", "the JobManager", "4096 MB", "2048 MB", "-jm"}, "yarn-session.sh", "-d", "-jm", "4096"))

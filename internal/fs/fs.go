@@ -17,6 +17,8 @@ var (
 	ErrNotEmpty = errors.New("directory is not empty")
 	// ErrSafeMode: the NameNode is in safe mode and takes no writes.
 	ErrSafeMode = errors.New("the NameNode is in safe mode")
+	// ErrNoSpace: the store has no room for what is written.
+	ErrNoSpace = errors.New("the file system is full")
 	// ErrEncrypted: the path lies in an encryption zone; reading it would give ciphertext, so it is refused.
 	ErrEncrypted = errors.New("encryption zones are not supported")
 	// ErrErasureCoded: the file is erasure coded; reading it would give wrong data, so it is refused.

@@ -28,9 +28,11 @@ const (
 type session struct {
 	fs      *FS
 	writing bool
-	ctx     context.Context
-	cancel  context.CancelCauseFunc
-	client  *hdfslib.Client
+	// blockSize is that of the file, when writing.
+	blockSize int64
+	ctx       context.Context
+	cancel    context.CancelCauseFunc
+	client    *hdfslib.Client
 	// unhook takes the session off the store's context.
 	unhook func() bool
 
@@ -87,6 +89,8 @@ func (s *session) call(method string, req []byte) ([]byte, error) {
 		if !s.renewalDue() {
 			return nil, nil
 		}
+	case "addBlock":
+		return s.addBlock(req)
 	case "getServerDefaults":
 		return s.fs.serverDefaults(s.ctx, req)
 	case "complete":

@@ -69,6 +69,7 @@ func (f *FS) Create(ctx context.Context, p string, opts fs.CreateOptions) (fs.Wr
 	if err != nil {
 		return nil, f.fail("create", p, err)
 	}
+	s.blockSize = opts.BlockSize
 	lib, err := s.client.CreateFile(p, opts.Replication, opts.BlockSize, opts.Mode.Perm())
 	if err != nil {
 		s.close()

@@ -1236,6 +1236,103 @@ func (x *CreateResponse) GetFs() *HdfsFileStatus {
 	return nil
 }
 
+type GetFsStatsRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetFsStatsRequest) Reset() {
+	*x = GetFsStatsRequest{}
+	mi := &file_internal_hadoop_proto_hdfs_hdfs_proto_msgTypes[20]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetFsStatsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetFsStatsRequest) ProtoMessage() {}
+
+func (x *GetFsStatsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_internal_hadoop_proto_hdfs_hdfs_proto_msgTypes[20]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetFsStatsRequest.ProtoReflect.Descriptor instead.
+func (*GetFsStatsRequest) Descriptor() ([]byte, []int) {
+	return file_internal_hadoop_proto_hdfs_hdfs_proto_rawDescGZIP(), []int{20}
+}
+
+// GetFsStatsResponse has bytes over all live DataNodes.
+type GetFsStatsResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Capacity      *uint64                `protobuf:"varint,1,req,name=capacity" json:"capacity,omitempty"`
+	Used          *uint64                `protobuf:"varint,2,req,name=used" json:"used,omitempty"`
+	Remaining     *uint64                `protobuf:"varint,3,req,name=remaining" json:"remaining,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetFsStatsResponse) Reset() {
+	*x = GetFsStatsResponse{}
+	mi := &file_internal_hadoop_proto_hdfs_hdfs_proto_msgTypes[21]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetFsStatsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetFsStatsResponse) ProtoMessage() {}
+
+func (x *GetFsStatsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_internal_hadoop_proto_hdfs_hdfs_proto_msgTypes[21]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetFsStatsResponse.ProtoReflect.Descriptor instead.
+func (*GetFsStatsResponse) Descriptor() ([]byte, []int) {
+	return file_internal_hadoop_proto_hdfs_hdfs_proto_rawDescGZIP(), []int{21}
+}
+
+func (x *GetFsStatsResponse) GetCapacity() uint64 {
+	if x != nil && x.Capacity != nil {
+		return *x.Capacity
+	}
+	return 0
+}
+
+func (x *GetFsStatsResponse) GetUsed() uint64 {
+	if x != nil && x.Used != nil {
+		return *x.Used
+	}
+	return 0
+}
+
+func (x *GetFsStatsResponse) GetRemaining() uint64 {
+	if x != nil && x.Remaining != nil {
+		return *x.Remaining
+	}
+	return 0
+}
+
 var File_internal_hadoop_proto_hdfs_hdfs_proto protoreflect.FileDescriptor
 
 const file_internal_hadoop_proto_hdfs_hdfs_proto_rawDesc = "" +
@@ -1323,7 +1420,12 @@ const file_internal_hadoop_proto_hdfs_hdfs_proto_rawDesc = "" +
 	"\x05atime\x18\x03 \x02(\x04R\x05atime\"\x12\n" +
 	"\x10SetTimesResponse\"B\n" +
 	"\x0eCreateResponse\x120\n" +
-	"\x02fs\x18\x01 \x01(\v2 .weft.hadoop.hdfs.HdfsFileStatusR\x02fsB@Z>github.com/weft-project/weft/internal/hadoop/proto/hdfs;hdfspb"
+	"\x02fs\x18\x01 \x01(\v2 .weft.hadoop.hdfs.HdfsFileStatusR\x02fs\"\x13\n" +
+	"\x11GetFsStatsRequest\"b\n" +
+	"\x12GetFsStatsResponse\x12\x1a\n" +
+	"\bcapacity\x18\x01 \x02(\x04R\bcapacity\x12\x12\n" +
+	"\x04used\x18\x02 \x02(\x04R\x04used\x12\x1c\n" +
+	"\tremaining\x18\x03 \x02(\x04R\tremainingB@Z>github.com/weft-project/weft/internal/hadoop/proto/hdfs;hdfspb"
 
 var (
 	file_internal_hadoop_proto_hdfs_hdfs_proto_rawDescOnce sync.Once
@@ -1338,7 +1440,7 @@ func file_internal_hadoop_proto_hdfs_hdfs_proto_rawDescGZIP() []byte {
 }
 
 var file_internal_hadoop_proto_hdfs_hdfs_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_internal_hadoop_proto_hdfs_hdfs_proto_msgTypes = make([]protoimpl.MessageInfo, 20)
+var file_internal_hadoop_proto_hdfs_hdfs_proto_msgTypes = make([]protoimpl.MessageInfo, 22)
 var file_internal_hadoop_proto_hdfs_hdfs_proto_goTypes = []any{
 	(HdfsFileStatus_FileType)(0),  // 0: weft.hadoop.hdfs.HdfsFileStatus.FileType
 	(HdfsFileStatus_Flags)(0),     // 1: weft.hadoop.hdfs.HdfsFileStatus.Flags
@@ -1362,6 +1464,8 @@ var file_internal_hadoop_proto_hdfs_hdfs_proto_goTypes = []any{
 	(*SetTimesRequest)(nil),       // 19: weft.hadoop.hdfs.SetTimesRequest
 	(*SetTimesResponse)(nil),      // 20: weft.hadoop.hdfs.SetTimesResponse
 	(*CreateResponse)(nil),        // 21: weft.hadoop.hdfs.CreateResponse
+	(*GetFsStatsRequest)(nil),     // 22: weft.hadoop.hdfs.GetFsStatsRequest
+	(*GetFsStatsResponse)(nil),    // 23: weft.hadoop.hdfs.GetFsStatsResponse
 }
 var file_internal_hadoop_proto_hdfs_hdfs_proto_depIdxs = []int32{
 	0,  // 0: weft.hadoop.hdfs.HdfsFileStatus.file_type:type_name -> weft.hadoop.hdfs.HdfsFileStatus.FileType
@@ -1392,7 +1496,7 @@ func file_internal_hadoop_proto_hdfs_hdfs_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_internal_hadoop_proto_hdfs_hdfs_proto_rawDesc), len(file_internal_hadoop_proto_hdfs_hdfs_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   20,
+			NumMessages:   22,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
