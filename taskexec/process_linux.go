@@ -3,7 +3,6 @@ package taskexec
 import (
 	"bytes"
 	"errors"
-	"net"
 	"os"
 	"os/exec"
 	"runtime"
@@ -62,22 +61,6 @@ func start(cmd *exec.Cmd) error {
 		}
 		time.Sleep(10 * time.Millisecond)
 	}
-}
-
-// socketPair makes the connection to a worker.
-func socketPair() (ours net.Conn, theirs *os.File, err error) {
-	fds, err := syscall.Socketpair(syscall.AF_UNIX, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
-	if err != nil {
-		return nil, nil, os.NewSyscallError("socketpair", err)
-	}
-	f := os.NewFile(uintptr(fds[0]), "worker")
-	defer f.Close()
-	theirs = os.NewFile(uintptr(fds[1]), "taskmanager")
-	if ours, err = net.FileConn(f); err != nil {
-		_ = theirs.Close()
-		return nil, nil, err
-	}
-	return ours, theirs, nil
 }
 
 // endLeftBehind ends the processes that have mark in their environment: those that a worker started and left behind. It gives

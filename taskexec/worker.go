@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/weft-project/weft/internal/role"
+	"github.com/weft-project/weft/internal/socketpair"
 	"github.com/weft-project/weft/rpc/controlpb"
 	"github.com/weft-project/weft/rpc/planpb"
 	"github.com/weft-project/weft/rpc/wire"
@@ -159,14 +160,23 @@ func (w *worker) command(ctx context.Context, binary string) (*exec.Cmd, net.Con
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, nil, fmt.Errorf("working directory: %w", err)
 	}
-	if err := w.shippedFiles(ctx, dir); err != nil {
+	for _, f := range w.start.GetFiles() {
+		path, err := w.m.fetch(ctx, f, false)
+		if err == nil {
+			err = link(path, dir, f.GetName())
+		}
+		if err != nil {
+			return nil, nil, fmt.Errorf("file %s of the job: %w", f.GetName(), err)
+		}
+	}
+	if err := w.m.linkShipped(dir); err != nil {
 		return nil, nil, err
 	}
 	log, err := os.OpenFile(w.logPath, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o640)
 	if err != nil {
 		return nil, nil, fmt.Errorf("worker log: %w", err)
 	}
-	ours, theirs, err := socketPair()
+	ours, theirs, err := socketpair.New()
 	if err != nil {
 		return nil, nil, errors.Join(fmt.Errorf("socket to the worker: %w", err), log.Close())
 	}
@@ -179,18 +189,9 @@ func (w *worker) command(ctx context.Context, binary string) (*exec.Cmd, net.Con
 	return cmd, ours, nil
 }
 
-// shippedFiles puts the job's own files and the session's into the working directory (W2).
-func (w *worker) shippedFiles(ctx context.Context, dir string) error {
-	for _, f := range w.start.GetFiles() {
-		path, err := w.m.fetch(ctx, f, false)
-		if err == nil {
-			err = link(path, dir, f.GetName())
-		}
-		if err != nil {
-			return fmt.Errorf("file %s of the job: %w", f.GetName(), err)
-		}
-	}
-	for name, path := range w.m.o.Shipped {
+// linkShipped puts the session's files into a working directory (W2); what a job has brought itself comes first.
+func (m *manager) linkShipped(dir string) error {
+	for name, path := range m.o.Shipped {
 		if err := link(path, dir, name); err != nil {
 			return fmt.Errorf("shipped file %s: %w", name, err)
 		}
@@ -213,30 +214,34 @@ func link(path, dir, name string) error {
 	return nil
 }
 
-// environment is the plan's, with what a process needs and its role (W2). What this TaskManager's environment holds besides is
-// not passed on.
+// environment is the plan's, with what a process needs and its role (W2).
 func (w *worker) environment(dir string) []string {
+	return append(w.m.environment(w.start.GetEnvironment(), dir, int(w.start.GetSlots())),
+		role.EnvRole+"="+string(role.Worker), role.EnvFD+"=3", w.mark())
+}
+
+// environment is what a process of a job gets that holds slots: given, what it needs here, and its share. What this TaskManager's
+// environment holds besides is not passed on.
+func (m *manager) environment(given map[string]string, dir string, slots int) []string {
 	env := map[string]string{}
 	for _, name := range []string{"PATH", "HOME", "TMPDIR", "TZ", "LANG", "USER", "SSL_CERT_FILE", "SSL_CERT_DIR"} {
 		if v, ok := os.LookupEnv(name); ok {
 			env[name] = v
 		}
 	}
-	for k, v := range w.start.GetEnvironment() {
+	for k, v := range given {
 		env[k] = v
 	}
 	env["PWD"] = dir
-	env[role.EnvRole] = string(role.Worker)
-	env[role.EnvFD] = "3"
-	delete(env, role.EnvConfig)
-	delete(env, markName)
+	for _, own := range []string{role.EnvRole, role.EnvFD, role.EnvConfig, markName} {
+		delete(env, own)
+	}
 	out := make([]string, 0, len(env))
 	for k, v := range env {
 		out = append(out, k+"="+v)
 	}
-	out = append(out, w.mark())
 	// Before main runs nobody has told the runtime its share yet.
-	share := w.m.limits(int(w.start.GetSlots()))
+	share := m.limits(slots)
 	return append(out, "GOMEMLIMIT="+strconv.FormatInt(share.GetMemory(), 10), "GOMAXPROCS="+strconv.Itoa(int(share.GetProcessors())))
 }
 

@@ -6,12 +6,15 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"os"
 	"os/exec"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 
+	"github.com/weft-project/weft/internal/socketpair"
 	"github.com/weft-project/weft/rpc/planpb"
 	"github.com/weft-project/weft/rpc/wire"
 )
@@ -26,9 +29,11 @@ func wrong(format string, args ...any) error { return &Error{fmt.Sprintf(format,
 
 // Options of Start.
 type Options struct {
-	// Path is the job's binary, Args its own arguments, untouched.
-	Path string
-	Args []string
+	// Path is the job's binary, Args its own arguments, untouched. Name is what the program is called; default Path.
+	Path, Name string
+	Args       []string
+	// Dir is main's working directory; default this process's.
+	Dir string
 	// Env is the environment; variables that carry a role are replaced.
 	Env []string
 	// Config is what options and files say, for precedence conf < command line < program < operator. No secrets.
@@ -46,18 +51,21 @@ type Options struct {
 type Process struct {
 	o       Options
 	cmd     *exec.Cmd
-	sock    *os.File
+	sock    net.Conn
 	graphs  chan *planpb.FromPlan
 	readErr error
 	exited  chan struct{}
 	waitErr error
+	// ended is closed by End: nobody takes what main says any more.
+	ended   chan struct{}
+	endOnce sync.Once
 	// release lets go of the thread that main dies with.
 	release func()
 }
 
 // Start starts a binary in the plan role.
 func Start(o Options) (*Process, error) {
-	ours, theirs, err := socketPair()
+	ours, theirs, err := socketpair.New()
 	if err != nil {
 		return nil, fmt.Errorf("plan: %w", err)
 	}
@@ -66,8 +74,12 @@ func Start(o Options) (*Process, error) {
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("plan: %w", err), ours.Close())
 	}
-	p := &Process{o: o, sock: ours, graphs: make(chan *planpb.FromPlan), exited: make(chan struct{})}
+	p := &Process{o: o, sock: ours, graphs: make(chan *planpb.FromPlan), exited: make(chan struct{}), ended: make(chan struct{})}
 	p.cmd = exec.Command(o.Path, o.Args...)
+	p.cmd.Dir = o.Dir
+	if o.Name != "" {
+		p.cmd.Args[0] = o.Name
+	}
 	p.cmd.Stdout, p.cmd.Stderr = o.Stdout, o.Stderr
 	p.cmd.ExtraFiles = []*os.File{theirs}
 	p.cmd.Env = append(withoutRole(o.Env), planpb.EnvRole+"="+planpb.RolePlan, planpb.EnvFD+"=3", planpb.EnvConfig+"="+string(config))
@@ -121,7 +133,11 @@ func (p *Process) read() {
 			}
 			return
 		}
-		p.graphs <- m
+		select {
+		case p.graphs <- m:
+		case <-p.ended:
+			return
+		}
 	}
 }
 
@@ -159,10 +175,36 @@ func (p *Process) Next(ctx context.Context, limit time.Duration) (*planpb.JobGra
 // Say answers main.
 func (p *Process) Say(m *planpb.ToPlan) error {
 	// Main may have ended meanwhile; that is found out by Next.
-	if err := wire.Write(p.sock, m); err != nil && !errors.Is(err, os.ErrClosed) && !errors.Is(err, syscall.EPIPE) {
+	if err := wire.Write(p.sock, m); err != nil && !errors.Is(err, net.ErrClosed) && !errors.Is(err, syscall.EPIPE) {
 		return fmt.Errorf("answer the job's main: %w", err)
 	}
 	return nil
+}
+
+// Rest tells main that its job was submitted and that nobody waits for the result, and follows it to its end, which must be a good
+// one without another call of Execute. limit bounds the wait.
+func (p *Process) Rest(ctx context.Context, job string, limit time.Duration) error {
+	if err := p.Say(&planpb.ToPlan{Kind: &planpb.ToPlan_Submitted{Submitted: &planpb.Submitted{JobId: job, Detached: true}}}); err != nil {
+		return err
+	}
+	late := wrong("main has not ended within %v after Execute (client.plan.timeout)", limit)
+	ctx, cancel := context.WithTimeoutCause(ctx, limit, late)
+	defer cancel()
+	g, err := p.Next(ctx, 0)
+	if g != nil {
+		return wrong("main calls Execute more than once, which nobody can follow here: use weft run, or run-application%s", p.output())
+	}
+	if err == nil {
+		err = p.Wait(ctx)
+	}
+	var exit *exec.ExitError
+	switch {
+	case errors.Is(err, late):
+		return wrong("%s%s", late, p.output())
+	case errors.As(err, &exit):
+		return wrong("main ended with an error after Execute (%v)%s", exit, p.output())
+	}
+	return err
 }
 
 // output is the end of what main wrote, for a message.
@@ -199,6 +241,7 @@ func (p *Process) WithoutExecute() error {
 func (p *Process) End() {
 	// Closed last: main would complain about the end of its socket.
 	defer p.sock.Close()
+	p.endOnce.Do(func() { close(p.ended) })
 	select {
 	case <-p.exited:
 		return

@@ -3,45 +3,26 @@
 package planproc
 
 import (
-	"fmt"
-	"os"
+	"errors"
 	"os/exec"
 	"runtime"
 	"syscall"
+	"time"
 )
-
-// socketPair makes two connected sockets that child processes do not inherit by accident.
-func socketPair() (ours, theirs *os.File, err error) {
-	syscall.ForkLock.RLock()
-	fds, err := syscall.Socketpair(syscall.AF_UNIX, syscall.SOCK_STREAM, 0)
-	if err == nil {
-		syscall.CloseOnExec(fds[0])
-		syscall.CloseOnExec(fds[1])
-	}
-	syscall.ForkLock.RUnlock()
-	if err != nil {
-		return nil, nil, fmt.Errorf("socket pair: %w", err)
-	}
-	// Non-blocking, so that closing it ends a read.
-	if err := syscall.SetNonblock(fds[0], true); err != nil {
-		return nil, nil, fmt.Errorf("socket pair: %w", err)
-	}
-	return os.NewFile(uintptr(fds[0]), "plan"), os.NewFile(uintptr(fds[1]), "plan"), nil
-}
 
 // start starts cmd. One that is owned is killed when the thread that started it ends: that thread waits until release is
 // called.
 func start(cmd *exec.Cmd, owned bool) (release func(), err error) {
 	if !owned {
 		cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-		return func() {}, cmd.Start()
+		return func() {}, startBusy(cmd)
 	}
 	cmd.SysProcAttr = dieWithParent()
 	started, released := make(chan error), make(chan struct{})
 	go func() {
 		runtime.LockOSThread()
 		defer runtime.UnlockOSThread()
-		err := cmd.Start()
+		err := startBusy(cmd)
 		started <- err
 		if err == nil {
 			<-released
@@ -52,3 +33,25 @@ func start(cmd *exec.Cmd, owned bool) (release func(), err error) {
 	}
 	return func() { close(released) }, nil
 }
+
+// startBusy tries again while the binary is busy: another process that was being started at the moment may still hold the file open
+// for writing.
+func startBusy(cmd *exec.Cmd) error {
+	for i := 0; ; i++ {
+		c := *cmd
+		err := c.Start()
+		if err == nil {
+			*cmd = c
+			return nil
+		}
+		if i == busyTries || !errors.Is(err, syscall.ETXTBSY) {
+			return err
+		}
+		time.Sleep(busyPause)
+	}
+}
+
+const (
+	busyTries = 50
+	busyPause = 10 * time.Millisecond
+)
