@@ -1,7 +1,6 @@
 package rest_test
 
 import (
-	"bufio"
 	"encoding/json"
 	"os"
 	"path/filepath"
@@ -24,15 +23,18 @@ func TestShapes(t *testing.T) {
 	}
 	b := resttest.Sample()
 	h := newHandler(t, b, func(o *rest.Options) { o.LogDir = logs })
-	for request, want := range readShapes(t) {
+	shapes := resttest.Shapes()
+	if len(shapes) < 40 {
+		t.Fatalf("only %d shapes", len(shapes))
+	}
+	for request, want := range shapes {
 		t.Run(request, func(t *testing.T) {
 			answer := ask(h, "GET", "/v1"+placed(request), "", nil)
 			var doc any
 			if err := json.Unmarshal(answer.Body.Bytes(), &doc); err != nil {
 				t.Fatalf("status %d, body %s: %v", answer.Code, answer.Body, err)
 			}
-			got := map[string]bool{}
-			shapeOf(doc, "", got)
+			got := resttest.Shape(doc)
 			for line := range got {
 				if !want[line] && !isOpen(line) {
 					t.Errorf("too much: %s", line)
@@ -54,61 +56,6 @@ func isOpen(line string) bool {
 		}
 	}
 	return false
-}
-
-func shapeOf(v any, path string, out map[string]bool) {
-	name := path
-	if name == "" {
-		name = "."
-	}
-	switch x := v.(type) {
-	case map[string]any:
-		out[name+" object"] = true
-		for k, e := range x {
-			if path != "" {
-				k = path + "." + k
-			}
-			shapeOf(e, k, out)
-		}
-	case []any:
-		out[name+" array"] = true
-		for _, e := range x {
-			shapeOf(e, path+"[]", out)
-		}
-	case nil:
-		out[name+" null"] = true
-	case bool:
-		out[name+" bool"] = true
-	case float64:
-		out[name+" number"] = true
-	case string:
-		out[name+" string"] = true
-	}
-}
-
-func readShapes(t *testing.T) map[string]map[string]bool {
-	t.Helper()
-	f, err := os.Open("testdata/shapes.txt")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	shapes := map[string]map[string]bool{}
-	var current map[string]bool
-	for in := bufio.NewScanner(f); in.Scan(); {
-		line := in.Text()
-		switch {
-		case strings.HasPrefix(line, "GET "):
-			current = map[string]bool{}
-			shapes[strings.TrimPrefix(line, "GET ")] = current
-		case strings.HasPrefix(line, "\t"):
-			current[line[1:]] = true
-		}
-	}
-	if len(shapes) < 40 {
-		t.Fatalf("only %d shapes", len(shapes))
-	}
-	return shapes
 }
 
 func sorted(set map[string]bool) []string {

@@ -3,7 +3,6 @@
 package acceptance
 
 import (
-	"bufio"
 	"encoding/json"
 	"io"
 	"maps"
@@ -14,6 +13,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/weft-project/weft/rest/resttest"
 )
 
 // caller sends requests from an address of its own.
@@ -169,7 +170,7 @@ func TestDocumentsLikeFlinks(t *testing.T) {
 	if err != nil || len(tms) == 0 {
 		t.Fatalf("TaskManagers: %v, %v", tms, err)
 	}
-	c, want := newCaller(t, ""), readShapes(t)
+	c, want := newCaller(t, ""), resttest.Shapes()
 	for _, path := range []string{"/overview", "/config", "/jobs", "/jobs/overview", "/jobs/:jobid", "/jobs/:jobid/plan", "/jobs/:jobid/status", "/jobs/:jobid/exceptions",
 		"/jobs/:jobid/config", "/jobs/:failed/exceptions", "/taskmanagers", "/taskmanagers/:taskmanagerid", "/nosuch"} {
 		if len(want[path]) == 0 {
@@ -182,8 +183,7 @@ func TestDocumentsLikeFlinks(t *testing.T) {
 			t.Errorf("GET %s: status %d, %v: %s", path, status, err, body)
 			continue
 		}
-		got := map[string]bool{}
-		shape(doc, "", got)
+		got := resttest.Shape(doc)
 		for _, f := range slices.Sorted(maps.Keys(want[path])) {
 			if !got[f] && !ofEmptyList(f, got) && !authors(f) {
 				t.Errorf("GET %s: %s is missing in %s", path, f, body)
@@ -220,53 +220,4 @@ func ofEmptyList(field string, got map[string]bool) bool {
 		i += 2 + next
 	}
 	return false
-}
-
-// shape collects the paths of a document's fields and their types, as rest/testdata/shapes.txt has them.
-func shape(v any, path string, out map[string]bool) {
-	name := path
-	if name == "" {
-		name = "."
-	}
-	switch x := v.(type) {
-	case map[string]any:
-		out[name+" object"] = true
-		for k, e := range x {
-			shape(e, strings.TrimPrefix(path+"."+k, "."), out)
-		}
-	case []any:
-		out[name+" array"] = true
-		for _, e := range x {
-			shape(e, path+"[]", out)
-		}
-	case nil:
-		out[name+" null"] = true
-	case bool:
-		out[name+" bool"] = true
-	case float64:
-		out[name+" number"] = true
-	case string:
-		out[name+" string"] = true
-	}
-}
-
-// readShapes reads the shapes of Flink's documents by path.
-func readShapes(t *testing.T) map[string]map[string]bool {
-	t.Helper()
-	f, err := os.Open("../../rest/testdata/shapes.txt")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	shapes := map[string]map[string]bool{}
-	var current map[string]bool
-	for in := bufio.NewScanner(f); in.Scan(); {
-		if path, ok := strings.CutPrefix(in.Text(), "GET "); ok {
-			current = map[string]bool{}
-			shapes[path] = current
-		} else if line, ok := strings.CutPrefix(in.Text(), "\t"); ok {
-			current[line] = true
-		}
-	}
-	return shapes
 }
