@@ -200,14 +200,28 @@ func (u *user) lookIntoDocuments(app string, secret needles, job string) {
 	c, base := newCaller(u.t, ""), "http://"+u.address(app)
 	for _, path := range u.readable(app, job) {
 		status, body := c.ask("GET", base+path, "Authorization", "Bearer "+u.token(app))
-		if status != 200 && !strings.Contains(path, "log-url") && !strings.Contains(path, "execution-result") {
-			u.t.Errorf("GET %s: status %d: %.300s", path, status, body)
+		if want := u.readableStatus(path); status != want && !strings.Contains(path, "log-url") && !strings.Contains(path, "execution-result") {
+			u.t.Errorf("GET %s: status %d, expected %d: %.300s", path, status, want, body)
 		}
 		secret.absent(u.t, path, []byte(body))
 		if path == "/jobmanager/config" && !strings.Contains(body, `"my.service.password","value":"******"`) {
 			u.t.Errorf("%s does not show the key of the masked value: %s", path, body)
 		}
 	}
+}
+
+// readableStatus is the status of a document that can be read: 404 for those that a running job, or a session without uploads, has
+// not.
+func (u *user) readableStatus(path string) int {
+	for _, ending := range []string{"/checkpoints/config", "/jars/none"} {
+		if strings.HasSuffix(path, ending) {
+			return 404
+		}
+	}
+	if strings.HasPrefix(path, "/taskmanagers/") && slices.Contains([]string{"log", "stdout", "logs", "taskmanager.log", "thread-dump"}, path[strings.LastIndex(path, "/")+1:]) {
+		return 404
+	}
+	return 200
 }
 
 // readable are the paths of all documents and pages that can be read, of a job that runs.
@@ -218,12 +232,17 @@ func (u *user) readable(app, job string) []string {
 	if err != nil || len(tms) == 0 {
 		u.t.Fatalf("TaskManagers: %v, %v", tms, err)
 	}
-	place := strings.NewReplacer(":jobid", job, ":vertexid", d.Vertices[0].ID, ":taskmanagerid", tms[0].ID, ":subtaskindex", "0", ":attempt", "0", ":filename", "jobmanager.log")
+	place := strings.NewReplacer(":jobid", job, ":vertexid", d.Vertices[0].ID, ":taskmanagerid", tms[0].ID, ":subtaskindex", "0", ":attempt", "0", ":jarid", "none")
 	paths := []string{"/", "/ui/config", "/ui/logs", "/ui/logs/jobmanager.log", "/ui/logs/jobmanager.err", place.Replace("/ui/jobs/:jobid"),
 		place.Replace("/ui/jobs/:jobid/vertices/:vertexid"), place.Replace("/ui/taskmanagers/:taskmanagerid")}
 	for _, r := range rest.Routes() {
 		if r.Method == "GET" && r.Access == rest.AccessRead {
-			paths = append(paths, place.Replace(r.Path))
+			// The name of a file that every process of this kind has.
+			file := "jobmanager.log"
+			if strings.HasPrefix(r.Path, "/taskmanagers/") {
+				file = "taskmanager.log"
+			}
+			paths = append(paths, strings.ReplaceAll(place.Replace(r.Path), ":filename", file))
 		}
 	}
 	return paths
