@@ -74,16 +74,16 @@ func (m *Manager) callHere(ctx context.Context, service string, from id.Attempt,
 	go func() { done <- m.serve(ctx, service, from, payload) }()
 	select {
 	case r := <-done:
-		if r.failed && m.ctx.Err() != nil {
-			return reply{}, ErrClosed
+		if !r.failed || ctx.Err() == nil {
+			return r, nil
 		}
-		return r, nil
 	case <-ctx.Done():
-		if m.ctx.Err() != nil {
-			return reply{}, ErrClosed
-		}
-		return reply{}, context.Cause(ctx)
 	}
+	// A handler that was told of the end may have failed for it at once: the call's own end is what counts.
+	if m.ctx.Err() != nil {
+		return reply{}, ErrClosed
+	}
+	return reply{}, context.Cause(ctx)
 }
 
 // serve runs the handler of a service, waiting for it to appear when it is not there yet.
