@@ -40,6 +40,8 @@ type driverOptions struct {
 	failures   failureLimits
 	// nodeName is what the scheduler calls a node.
 	nodeName func(yarnrpc.NodeID) string
+	// earlier are containers of the attempt before.
+	earlier *earlier
 	// logURL is where a container's logs are shown.
 	logURL   func(yarnrpc.Container) string
 	overview jobmanager.ResourceOverview
@@ -260,6 +262,7 @@ func (d *driver) take(ctx context.Context, a *yarnrpc.Allocation) {
 	for _, c := range a.Excess {
 		d.log.Info("giving back a container that was not asked for", "container", c.ID.String())
 	}
+	d.earlier.stop(ctx, a.Previous)
 	d.nodesChanged(a)
 	d.mu.Lock()
 	d.short.heartbeat(a, d.fleet.outstanding(), now)
@@ -319,6 +322,7 @@ func (d *driver) startTaskManager(ctx context.Context, c yarnrpc.Container) {
 // completed handles a container that has ended.
 func (d *driver) completed(s yarnrpc.ContainerStatus, now time.Time) {
 	d.log.Info("a container has ended", "container", s.ID.String(), "exit", s.ExitStatus, "diagnostics", s.Diagnostics)
+	d.earlier.completed(s)
 	d.lost(s.ID, s.Explain()+d.logHint(s), !blameless(s.ExitStatus), now)
 }
 

@@ -199,6 +199,9 @@ func (a *application) serve(ctx context.Context, control, clients net.Listener) 
 	}
 	d := newDriver(options)
 	jmOptions := a.jobManagerOptions(d, control)
+	// Names of the attempts before must not be used again (F2).
+	jmOptions.FirstAttempt = (int(a.master.Attempt().Number) - 1) * attemptsOfLeader
+	jmOptions.EarlierGone = d.earlier.gone
 	if err := a.keepSubmissions(ctx, &jmOptions); err != nil {
 		return err
 	}
@@ -229,6 +232,7 @@ func (a *application) serve(ctx context.Context, control, clients net.Listener) 
 	}
 	a.registered = true
 	d.most, d.overview.Queue = registration.Max, registration.Queue
+	d.earlier.begin(ctx, registration.Previous)
 	a.Log.Info("registered with the ResourceManager", "attempt", a.master.Attempt().String(), "rest", address, "queue", registration.Queue)
 	ended, runErr := a.lead(ctx, jm)
 	if ctx.Err() != nil {
@@ -307,6 +311,7 @@ func (a *application) driverOptions(jobManager string) (driverOptions, error) {
 			Priority: 1, NodeLabel: config.Get(a.config, config.TaskManagerNodeLabel),
 		},
 		busy: config.Get(a.config, config.HeartbeatRequesting), idle: idle,
+		earlier:  newEarlier(a.master.Nodes(), a.Log),
 		failures: limits(a.config, a.Log),
 		nodeName: nodeNames(a.hadoop), logURL: logURLs(a.hadoop, a.manifest.User),
 		overview: jobmanager.ResourceOverview{

@@ -6,7 +6,6 @@ import (
 	"path"
 	"slices"
 	"strings"
-	"time"
 
 	"google.golang.org/protobuf/proto"
 
@@ -22,9 +21,6 @@ const (
 	submissionPrefix = "submission-"
 	// maxSubmission bounds what is read of one, in bytes.
 	maxSubmission = 1 << 30
-	// restoreAfter is how long NodeManagers get to end the containers of the attempt before: they hear of it within a heartbeat or
-	// two of one second, and kill what does not end by itself 250 ms later.
-	restoreAfter = 5 * time.Second
 )
 
 // submissions keeps submissions in the application's directory for the attempt after this one.
@@ -54,7 +50,7 @@ func (a *application) keepSubmissions(ctx context.Context, o *jobmanager.Options
 	if len(o.Restored) > 0 {
 		a.Log.Info("jobs of the attempt before are started again", "count", len(o.Restored))
 	}
-	o.Submissions, o.RestoreAfter = s, restoreAfter
+	o.Submissions = s
 	return nil
 }
 

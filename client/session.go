@@ -409,11 +409,13 @@ func (d *deployment) submission(m *spec.Manifest) (yarnrpc.Submission, error) {
 	}
 	s := yarnrpc.Submission{
 		ID: d.app, Name: name, Type: config.Get(c, config.ApplicationType), Queue: config.Get(c, config.ApplicationQueue),
-		MaxAttempts:   d.attempts(),
-		FailureWindow: config.Get(c, config.AttemptFailuresValidity),
-		AM:            yarnrpc.Resource{MemoryMB: int64(d.sizes.JobManagerMB), VCores: int32(d.sizes.JobManagerVCores)},
-		NodeLabel:     config.Get(c, config.ApplicationNodeLabel),
-		RolledLogs:    config.Get(c, config.RolledLogsInclude), RolledLogsExclude: config.Get(c, config.RolledLogsExclude),
+		MaxAttempts: d.attempts(),
+		// An attempt after this one ends them itself and knows when they are gone.
+		KeepContainers: d.attempts() > 1,
+		FailureWindow:  config.Get(c, config.AttemptFailuresValidity),
+		AM:             yarnrpc.Resource{MemoryMB: int64(d.sizes.JobManagerMB), VCores: int32(d.sizes.JobManagerVCores)},
+		NodeLabel:      config.Get(c, config.ApplicationNodeLabel),
+		RolledLogs:     config.Get(c, config.RolledLogsInclude), RolledLogsExclude: config.Get(c, config.RolledLogsExclude),
 		Launch: yarnrpc.Launch{
 			Files:       m.MasterResources(),
 			Environment: env,

@@ -26,11 +26,13 @@ func (d *deployment) watch(ctx context.Context, s yarnrpc.Submission) (yarnrpc.A
 	say("Waiting for the cluster to be allocated")
 	start, lastExplained, slow := time.Now(), time.Time{}, false
 	last, why := yarnrpc.ApplicationState(""), ""
+	var known yarnrpc.ApplicationReport
 	for {
 		r, err := d.rm.Report(ctx, d.app)
 		if err != nil {
-			return r, d.notRunning(ctx, err, why)
+			return r, d.notRunning(ctx, err, why, known, s)
 		}
+		known = r
 		if r.State != last {
 			last = r.State
 			if !r.State.Ended() && r.State != yarnrpc.StateRunning {
@@ -56,15 +58,21 @@ func (d *deployment) watch(ctx context.Context, s yarnrpc.Submission) (yarnrpc.A
 			say("Deployment took more than 60 seconds. Please check if the requested resources are available in the YARN cluster")
 		}
 		if err := delay.For(ctx, pollInterval); err != nil {
-			return r, d.notRunning(ctx, err, why)
+			return r, d.notRunning(ctx, err, why, known, s)
 		}
 	}
 }
 
-// notRunning is the error for a wait that was ended from outside.
-func (d *deployment) notRunning(ctx context.Context, err error, why string) error {
+// notRunning is the error for a wait that was ended from outside; known is the last report and why what was told of it.
+func (d *deployment) notRunning(ctx context.Context, err error, why string, known yarnrpc.ApplicationReport, s yarnrpc.Submission) error {
 	var late *submitTimeout
 	if errors.As(context.Cause(ctx), &late) {
+		if why == "" {
+			// The limit is short, or the answers came late.
+			asking, cancel := cleanupContext()
+			defer cancel()
+			why = d.whyAccepted(asking, known, s)
+		}
 		if why != "" {
 			why = ": " + strings.TrimPrefix(why, d.app.String()+" ")
 		}

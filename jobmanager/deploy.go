@@ -24,7 +24,7 @@ func (m *JobManager) deploy(j *job, slots []slot) {
 		j.workers[s.tm.id] = &workerRef{tm: s.tm}
 	}
 	now := nowMs()
-	j.x.Begin(j.restarts, now)
+	j.x.Begin(j.firstAttempt+j.restarts, now)
 	j.x.Each(func(a *execution.Attempt) {
 		tm := slots[a.Slot].tm
 		a.Host, a.TaskManager = tm.register.GetHost(), tm.id

@@ -41,6 +41,8 @@ type job struct {
 	start    int64
 	end      int64
 	restarts int
+	// firstAttempt is the number of the first execution attempt; the others count from there.
+	firstAttempt int
 	// waitingSince is set while the job waits for slots.
 	waitingSince time.Time
 	// shortage is what was last told about why it waits, and when.
@@ -94,6 +96,9 @@ func (m *JobManager) submit(r *restpb.SubmitRequest) (*job, error) {
 	j, err := m.make(jid, r)
 	if err != nil {
 		return nil, err
+	}
+	if m.o.Target == config.TargetApplication {
+		j.firstAttempt = m.o.FirstAttempt // its jobs have the same ids under each JobManager
 	}
 	m.enter(j)
 	return j, nil

@@ -77,9 +77,12 @@ type Options struct {
 	Driver ResourceDriver
 	// Submissions keeps submissions for a JobManager after this one; nil keeps none.
 	Submissions Submissions
-	// Restored are those that the JobManager before this one has left; their jobs start after RestoreAfter.
+	// Restored are those that the JobManager before this one has left. Their jobs start when EarlierGone has returned, which it
+	// does when no process of the JobManager before runs any more (nil: none does), or after the leaderless timeout. Their
+	// attempts are numbered from FirstAttempt, so that no name of an earlier one is used again (F2).
 	Restored     []*restpb.SubmitRequest
-	RestoreAfter time.Duration
+	EarlierGone  func(ctx context.Context)
+	FirstAttempt int
 	// Scratch keeps where that is which Files removes; nil keeps nothing.
 	Scratch ScratchNotes
 	// Files removes jobs' unfinished output.

@@ -26,8 +26,8 @@ const earlier = "the JobManager before this one"
 // removeLimit bounds the removal of a submission.
 const removeLimit = 10 * time.Second
 
-// restore makes jobs of the submissions that the JobManager before this one has left. They do not start before
-// [Options.RestoreAfter] has passed and their unfinished output is removed: a worker of it could commit what the new ones do again.
+// restore makes jobs of the submissions that the JobManager before this one has left. They do not start while a worker of it may
+// run (F3). Its unfinished output stays until the job ends: it tells whether what was published is this job's (rule of the sinks).
 func (m *JobManager) restore() error {
 	for _, r := range m.o.Restored {
 		jid, err := id.ParseJob(r.GetJobId())
@@ -39,6 +39,7 @@ func (m *JobManager) restore() error {
 			return fmt.Errorf("job %s of the JobManager before this one: %w", r.GetJobId(), err)
 		}
 		j.fences[earlier] = time.Now()
+		j.firstAttempt = m.o.FirstAttempt
 		// Who watched the job before has seen smaller numbers.
 		j.sequence = uint64(nowMs())
 		m.enter(j)
@@ -47,21 +48,13 @@ func (m *JobManager) restore() error {
 	return nil
 }
 
-// releaseRestored lets restored jobs start when nothing is left of what they did before.
+// releaseRestored lets restored jobs start when nothing runs any more of the JobManager before.
 func (m *JobManager) releaseRestored(ctx context.Context) {
-	t := time.NewTimer(m.o.RestoreAfter)
-	defer t.Stop()
-	select {
-	case <-t.C:
-	case <-ctx.Done():
-		return
+	if m.o.EarlierGone != nil {
+		m.o.EarlierGone(ctx)
 	}
-	if m.o.Files != nil {
-		for _, r := range m.o.Restored {
-			if job, err := id.ParseJob(r.GetJobId()); err == nil {
-				m.removeScratch(job, r.GetGraph().GetScratchPaths())
-			}
-		}
+	if ctx.Err() != nil {
+		return
 	}
 	m.l.post(func() {
 		m.unfence(earlier)

@@ -8,7 +8,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/weft-project/weft/jobmanager"
 	"github.com/weft-project/weft/rest/restpb"
@@ -74,14 +73,20 @@ func TestRestored(t *testing.T) {
 		t.Fatalf("the end of the JobManager removed a submission: %v", got)
 	}
 
+	gone := make(chan struct{})
 	next := startAnother(t, func(o *jobmanager.Options) {
 		keeping(o)
-		o.Restored, o.RestoreAfter = []*restpb.SubmitRequest{k.jobs[left.String()]}, time.Millisecond
+		o.Restored, o.FirstAttempt = []*restpb.SubmitRequest{k.jobs[left.String()]}, 1000
+		o.EarlierGone = func(context.Context) { <-gone }
 	})
 	tm := next.tm("a", 1)
+	if w := next.now(left); w.GetStatus() != planpb.JobStatus_CREATED || !strings.Contains(strings.Join(story(w), "\n"), "until it is certain") {
+		t.Errorf("before the workers of the JobManager before are gone: %v", w)
+	}
+	close(gone)
 	s := tm.startWorker()
-	if s.GetJobId() != left.String() {
-		t.Errorf("the worker is of job %s, expected %s", s.GetJobId(), left)
+	if s.GetJobId() != left.String() || s.GetJobAttempt() != 1000 {
+		t.Errorf("the worker is of attempt %d of job %s, expected 1000 of %s", s.GetJobAttempt(), s.GetJobId(), left)
 	}
 	now := next.now(left)
 	if told := strings.Join(story(now), "\n"); !strings.Contains(told, "another JobManager has taken the job over") {

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"path"
+	"strconv"
+	"strings"
 	"sync"
 
 	"github.com/weft-project/weft/internal/fs"
@@ -54,8 +56,11 @@ func attemptDir(c *operator.Context, opID, output string, jobAttempt int) (fs.Fi
 		return nil, "", err
 	}
 	scratch := path.Join(path.Dir(p), ".weft-"+c.Attempt.Job.String())
-	return store, path.Join(scratch, fmt.Sprintf("%.8s-%d", opID, jobAttempt)), nil
+	return store, path.Join(scratch, attemptPrefix(opID)+strconv.Itoa(jobAttempt)), nil
 }
+
+// attemptPrefix begins the names of the directories of an operator's attempts.
+func attemptPrefix(opID string) string { return fmt.Sprintf("%.8s-", opID) }
 
 type sink struct {
 	operator.Base
@@ -135,18 +140,28 @@ func (m *committer) Start(ctx context.Context) error {
 	if err != nil {
 		return operator.External(fmt.Errorf("output %s: %w", m.output, err))
 	}
-	return m.ours(ctx, store, m.c.JobAttempt)
+	return m.ours(ctx, store)
 }
 
-// ours tells whether the output that exists is the commit of one of the first so many attempts of this job: that attempt
-// left its mark and its parts are gone, which only its rename does.
-func (m *committer) ours(ctx context.Context, store fs.FileSystem, attempts int) error {
-	for a := range attempts {
-		_, dir, err := attemptDir(m.c.Context, m.c.OperatorID, m.output, a)
-		if err != nil {
-			return err
-		}
-		if _, err := store.Stat(ctx, dir+".committing"); err != nil {
+// markSuffix ends the name of the mark that an attempt leaves before it publishes its parts. Marks lie beside the parts until
+// the job has ended.
+const markSuffix = ".committing"
+
+// ours tells whether the output that exists is the commit of an attempt of this job: that attempt left its mark and its parts
+// are gone, which only its rename does. An attempt under a JobManager that is gone may commit as late as this one begins or
+// ends; whichever renames first is published, and the other finds its mark.
+func (m *committer) ours(ctx context.Context, store fs.FileSystem) error {
+	_, own, err := attemptDir(m.c.Context, m.c.OperatorID, m.output, m.c.JobAttempt)
+	if err != nil {
+		return err
+	}
+	entries, err := store.List(ctx, path.Dir(own))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return operator.External(fmt.Errorf("output %s: %w", m.output, err))
+	}
+	for _, e := range entries {
+		dir, marked := strings.CutSuffix(e.Path, markSuffix)
+		if !marked || !strings.HasPrefix(path.Base(dir), attemptPrefix(m.c.OperatorID)) {
 			continue
 		}
 		if _, err := store.Stat(ctx, m.committed(dir)); errors.Is(err, fs.ErrNotExist) {
@@ -192,7 +207,7 @@ func (m *committer) commit(ctx context.Context) error {
 	if err := m.complete(ctx, store, dir); err != nil {
 		return fmt.Errorf("output %s: %w", m.output, err)
 	}
-	mark, err := store.Create(ctx, dir+".committing", fs.CreateOptions{})
+	mark, err := store.Create(ctx, dir+markSuffix, fs.CreateOptions{})
 	if err == nil {
 		err = mark.Close()
 	}
@@ -204,7 +219,7 @@ func (m *committer) commit(ctx context.Context) error {
 	}
 	// The answer may have been lost, not the rename.
 	if _, statErr := store.Stat(ctx, target); statErr == nil {
-		return m.ours(ctx, store, m.c.JobAttempt+1)
+		return m.ours(ctx, store)
 	}
 	return fmt.Errorf("output %s: %w", m.output, err)
 }

@@ -153,6 +153,69 @@ func TestRestartAfterTheCommit(t *testing.T) {
 	}
 }
 
+// Two JobManagers after one another run the job, and workers of the first live on: in whichever order they commit, the output is
+// of one of them, as a whole, and the attempt that counts ends well.
+func TestAnAttemptOfTheJobManagerBefore(t *testing.T) {
+	const next = 1_000_000
+	for _, subtasks := range []int{1, 2} {
+		write := func(r *sinkRun) {
+			for s := range r.subtasks {
+				r.part(s, true, 10*r.ctx.JobAttempt+s)
+			}
+			if !r.done() {
+				t.Errorf("attempt %d is not done", r.ctx.JobAttempt)
+			}
+		}
+		for _, order := range []struct {
+			name string
+			run  func(before, after *sinkRun)
+			want int
+		}{
+			{"before the next begins", func(before, after *sinkRun) {
+				write(before)
+				if err := after.start(); err != nil {
+					t.Error(err)
+				}
+				write(after)
+			}, 3},
+			{"while the next runs", func(before, after *sinkRun) {
+				if err := after.start(); err != nil {
+					t.Error(err)
+				}
+				write(before)
+				write(after)
+			}, 3},
+		} {
+			output := filepath.Join(t.TempDir(), "out")
+			before, after := newSinkRun(t, output, subtasks, 3), newSinkRun(t, output, subtasks, next)
+			if err := before.start(); err != nil {
+				t.Fatal(err)
+			}
+			order.run(before, after)
+			want := []string{fmt.Sprint(10 * order.want), fmt.Sprint(10*order.want + 1)}[:subtasks]
+			if got := outputLines(t, output); !slices.Equal(got, want) {
+				t.Errorf("%d subtasks, the lost attempt commits %s: output %v, expected %v", subtasks, order.name, got, want)
+			}
+		}
+		// After the next has committed the lost attempt changes nothing.
+		output := filepath.Join(t.TempDir(), "out")
+		before, after := newSinkRun(t, output, subtasks, 3), newSinkRun(t, output, subtasks, next)
+		if err := after.start(); err != nil {
+			t.Fatal(err)
+		}
+		for s := range subtasks - 1 {
+			before.part(s, true, 30+s)
+		}
+		before.part(subtasks-1, false, 99)
+		write(after)
+		before.part(subtasks-1, true, 30+subtasks-1)
+		want := []string{fmt.Sprint(10 * next), fmt.Sprint(10*next + 1)}[:subtasks]
+		if got := outputLines(t, output); !slices.Equal(got, want) {
+			t.Errorf("%d subtasks, the lost attempt commits last: output %v, expected %v", subtasks, got, want)
+		}
+	}
+}
+
 // An earlier attempt that broke off leaves nothing that a later one would publish.
 func TestRestartBeforeTheCommit(t *testing.T) {
 	output := filepath.Join(t.TempDir(), "out")
