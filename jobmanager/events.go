@@ -81,6 +81,7 @@ func (e events) Note(text string) {
 func (e events) RequestFailed(reason string) {
 	e.m.l.post(func() {
 		e.m.refused = reason
+		e.m.expirePlannings(time.Now(), -1, "at all")
 		for _, j := range e.m.order {
 			if !j.waitingSince.IsZero() {
 				e.m.slotTimeout(j, "at all")

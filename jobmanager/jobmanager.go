@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"time"
 
 	"google.golang.org/grpc"
@@ -49,6 +50,11 @@ type JobManager struct {
 	released map[string]bool
 	// gone tells of TaskManagers whether all of them has ended, where that can be seen (Options.Watch).
 	gone map[string]func() bool
+	// plannings are the mains of uploaded programs that run or wait for a slot, in the order in which they came.
+	plannings []*planning
+	// fileRequests are questions about files of TaskManagers, by their number; fileRequest is the last number.
+	fileRequests map[uint64]*fileRequest
+	fileRequest  uint64
 	// refused is the driver's last reason why there are no more TaskManagers; empty when there is none.
 	refused string
 	// ending: the cluster is being shut down.
@@ -82,7 +88,8 @@ func New(o Options) (*JobManager, error) {
 		host = "localhost"
 	}
 	m := &JobManager{o: o, s: o.settings(), l: newLoop(), host: host, started: time.Now(), hasFirst: make(chan struct{}), jobs: map[id.Job]*job{}, tms: map[string]*taskManager{},
-		pending: map[string]time.Time{}, lost: map[string]lostTaskManager{}, draining: map[string]string{}, released: map[string]bool{}, gone: map[string]func() bool{}}
+		pending: map[string]time.Time{}, lost: map[string]lostTaskManager{}, draining: map[string]string{}, released: map[string]bool{}, gone: map[string]func() bool{},
+		fileRequests: map[uint64]*fileRequest{}}
 	if err := m.restore(); err != nil {
 		return nil, err
 	}
@@ -153,6 +160,9 @@ func (m *JobManager) endJobs() {
 		var changed chan struct{}
 		if err := m.l.ask(ctx, func() {
 			m.ending = true
+			for _, p := range slices.Clone(m.plannings) {
+				m.stopPlanning(p, "the cluster is being shut down")
+			}
 			for _, j := range m.order {
 				if !execution.Ended(j.x.Status) {
 					_ = m.cancelJob(j) // one that is ending already only needs time
@@ -207,6 +217,7 @@ func (m *JobManager) look() {
 	m.releaseLost(now)
 	m.releaseIdle(now)
 	m.tellShortage(now)
+	m.expirePlannings(now, m.s.slotRequest, fmt.Sprintf("within %s (slot.request.timeout)", m.s.slotRequest))
 	m.schedule() // a fence may have fallen with time
 	for _, j := range m.order {
 		if !j.waitingSince.IsZero() && now.Sub(j.waitingSince) > m.s.slotRequest {

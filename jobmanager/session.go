@@ -202,6 +202,10 @@ func (m *JobManager) receive(tm *taskManager, msg *controlpb.FromTaskManager) {
 		if k.Tasks.GetSequence() > 0 {
 			tm.send(&controlpb.ToTaskManager{Kind: &controlpb.ToTaskManager_Acknowledged{Acknowledged: k.Tasks.GetSequence()}})
 		}
+	case *controlpb.FromTaskManager_Planned:
+		m.planned(tm, k.Planned)
+	case *controlpb.FromTaskManager_File:
+		m.fileReplied(tm, k.File)
 	case *controlpb.FromTaskManager_EpochRefused:
 		m.end(fmt.Errorf("TaskManager %s has seen epoch %d, higher than %d: %w", tm.id, k.EpochRefused.GetSeen(), m.o.Epoch, errSuperseded))
 	}
@@ -222,6 +226,8 @@ func (m *JobManager) loseTaskManager(tm *taskManager, reason string) {
 	}
 	delete(m.tms, tm.id)
 	tm.cancel(nil)
+	m.dropFileRequests(tm, reason)
+	m.losePlannings(tm, reason)
 	m.fence(tm.id, time.Now())
 	if m.o.Driver != nil {
 		m.lost[tm.id] = lostTaskManager{since: time.Now(), text: lostText(tm.id, reason)}

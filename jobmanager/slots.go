@@ -20,6 +20,7 @@ type slot struct {
 // there should be.
 func (m *JobManager) schedule() {
 	now := time.Now()
+	m.schedulePlannings()
 	for _, j := range m.order {
 		if j.waitingSince.IsZero() || m.fenced(j, now) {
 			continue
@@ -73,9 +74,9 @@ func (m *JobManager) sorted() []*taskManager {
 	return tms
 }
 
-// wanted is how many slots the waiting jobs need.
+// wanted is how many slots the waiting jobs and plans need.
 func (m *JobManager) wanted() int {
-	n := 0
+	n := m.waitingPlannings()
 	for _, j := range m.order {
 		if !j.waitingSince.IsZero() {
 			n += j.x.Slots()
@@ -129,6 +130,7 @@ func (m *JobManager) releaseIdle(now time.Time) {
 		m.require()
 		m.released[tm.id] = true
 		m.o.Driver.Release(tm.id)
+		m.dropFileRequests(tm, "it had nothing to do")
 	}
 }
 
@@ -142,13 +144,18 @@ func (m *JobManager) onTheirWay() int {
 
 // slotTimeout fails a job that got no slots, with the figures.
 func (m *JobManager) slotTimeout(j *job, when string) {
+	m.fail(j, &planpb.Failure{Domain: planpb.FailureDomain_USER, Message: "the job needs " + m.noSlots(j.x.Slots(), when), TimestampMs: nowMs()})
+}
+
+// noSlots says that slots were not to be had, with the figures.
+func (m *JobManager) noSlots(n int, when string) string {
 	free, total := 0, 0
 	for _, tm := range m.tms {
 		free += tm.free()
 		total += len(tm.slots)
 	}
-	text := fmt.Sprintf("the job needs %d slots and did not get them %s: %d TaskManagers with %d slots are registered, %d slots are free",
-		j.x.Slots(), when, len(m.tms), total, free)
+	text := fmt.Sprintf("%d slots and did not get them %s: %d TaskManagers with %d slots are registered, %d slots are free",
+		n, when, len(m.tms), total, free)
 	if m.o.Driver != nil {
 		text += fmt.Sprintf(", %d TaskManagers are on their way", m.onTheirWay())
 	}
@@ -159,7 +166,7 @@ func (m *JobManager) slotTimeout(j *job, when string) {
 			text += "; " + why
 		}
 	}
-	m.fail(j, &planpb.Failure{Domain: planpb.FailureDomain_USER, Message: text, TimestampMs: nowMs()})
+	return text
 }
 
 const (

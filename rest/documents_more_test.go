@@ -63,11 +63,11 @@ func TestThreadDump(t *testing.T) {
 // TestElsewhere: what the JobManager does not have is answered with a sentence that says who has it.
 func TestElsewhere(t *testing.T) {
 	h := newHandler(t, resttest.Sample(), nil)
-	const shown = "http://node1:8042/node/containerlogs/"
+	const elsewhere = "does not fetch files of TaskManagers"
 	for path, says := range map[string]string{
-		"/taskmanagers/:taskmanagerid/log": shown, "/taskmanagers/:taskmanagerid/stdout": shown, "/taskmanagers/:taskmanagerid/logs": shown,
-		"/taskmanagers/:taskmanagerid/logs/:filename": shown, "/taskmanagers/:taskmanagerid/thread-dump": "node1",
-		"/jobs/:jobid/checkpoints/config": "not enabled", "/taskmanagers/none/log": "none",
+		"/taskmanagers/:taskmanagerid/log": elsewhere, "/taskmanagers/:taskmanagerid/stdout": elsewhere, "/taskmanagers/:taskmanagerid/logs": elsewhere,
+		"/taskmanagers/:taskmanagerid/logs/:filename": elsewhere, "/taskmanagers/:taskmanagerid/thread-dump": elsewhere,
+		"/jobs/:jobid/checkpoints/config": "not enabled",
 	} {
 		answer := ask(h, "GET", placed(path), "", nil)
 		if got := firstError(t, answer.Body.Bytes()); answer.Code != http.StatusNotFound || !strings.Contains(got, says) {

@@ -96,18 +96,3 @@ func broken(err error) error {
 	}
 	return err
 }
-
-// handleJarRun answers for running and planning: the program's main would run in the JobManager's container, beside the secrets of
-// the cluster, as long as TaskManagers do not make plans.
-func handleJarRun(s *Server, _ http.ResponseWriter, r *http.Request) error {
-	jars, err := s.uploads()
-	if err != nil {
-		return err
-	}
-	jar, err := jars.get(r.PathValue("jarid"))
-	if err != nil {
-		return err
-	}
-	return &Error{Status: http.StatusNotImplemented,
-		Message: "this release keeps " + jar.Name + " but does not run or plan uploaded programs: use weft run, whose plan is made where it is called"}
-}

@@ -86,23 +86,3 @@ func threadDump(text string) ThreadDump {
 	}
 	return doc
 }
-
-// handleTaskManagerFiles answers for what lies in a TaskManager's container: its NodeManager shows that.
-func handleTaskManagerFiles(s *Server, _ http.ResponseWriter, r *http.Request) error {
-	t, err := s.backend.TaskManager(r.Context(), r.PathValue("taskmanagerid"))
-	if err != nil {
-		return err
-	}
-	if t.LogURL != "" {
-		return NotFound("the JobManager does not fetch files of TaskManagers; the NodeManager shows those of TaskManager %s at %s", t.ID, t.LogURL)
-	}
-	return NotFound("the JobManager does not fetch files of TaskManagers; those of TaskManager %s are in the log directory on host %s", t.ID, t.Host)
-}
-
-func handleTaskManagerDump(s *Server, _ http.ResponseWriter, r *http.Request) error {
-	t, err := s.backend.TaskManager(r.Context(), r.PathValue("taskmanagerid"))
-	if err != nil {
-		return err
-	}
-	return NotFound("the goroutines of TaskManager %s are not shown by the JobManager; it runs on host %s", t.ID, t.Host)
-}

@@ -1,6 +1,8 @@
 package rest
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -62,6 +64,8 @@ type Jar struct {
 	Uploaded int64 `json:"uploaded"`
 	// Entries has the program's main package only.
 	Entries []JarEntry `json:"entry"`
+
+	program Program
 }
 
 // JarEntry names a place where a program starts.
@@ -109,7 +113,8 @@ func (j *Jars) put(sent string, in io.Reader) (_ Jar, _ string, err error) {
 	if err != nil {
 		return Jar{}, "", fmt.Errorf("keep an uploaded program: %w", err)
 	}
-	n, err := io.Copy(f, io.LimitReader(in, maxJar+1))
+	sum := sha256.New()
+	n, err := io.Copy(io.MultiWriter(f, sum), io.LimitReader(in, maxJar+1))
 	if err = errors.Join(err, f.Close()); err == nil && n > maxJar {
 		err = &Error{Status: http.StatusRequestEntityTooLarge, Message: fmt.Sprintf("%s is larger than %d bytes", name, int64(maxJar))}
 	}
@@ -122,6 +127,7 @@ func (j *Jars) put(sent string, in io.Reader) (_ Jar, _ string, err error) {
 	if err != nil {
 		return Jar{}, "", errors.Join(err, os.Remove(path))
 	}
+	jar.program = Program{Path: path, Name: name, SHA256: hex.EncodeToString(sum.Sum(nil)), Size: n}
 	jar.Uploaded, jar.Entries = time.Now().UnixMilli(), []JarEntry{{Name: entry}}
 	return jar, path, nil
 }

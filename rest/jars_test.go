@@ -91,7 +91,7 @@ func TestJars(t *testing.T) {
 	}
 	for _, method := range []string{"POST /run", "GET /plan", "POST /plan"} {
 		verb, sub, _ := strings.Cut(method, " ")
-		if a := ask(h, verb, "/jars/"+jar+sub, "", nil); a.Code != 501 || !strings.Contains(firstError(t, a.Body.Bytes()), "weft run") {
+		if a := ask(h, verb, "/jars/"+jar+sub, "", nil); a.Code != 404 || !strings.Contains(firstError(t, a.Body.Bytes()), "runs no uploaded programs") {
 			t.Errorf("%s: %d %s", method, a.Code, a.Body)
 		}
 	}

@@ -2,69 +2,38 @@ package rest
 
 import (
 	"errors"
-	"io/fs"
+	"io"
 	"net/http"
 	"os"
-	"sort"
-	"strings"
 	"time"
+
+	"github.com/weft-project/weft/internal/logdir"
 )
 
 // LogDir is a directory of log files that may be shown: regular files directly in it, nothing above, below or behind a
-// symbolic link that leads out of it.
+// symbolic link.
 type LogDir string
-
-// maxLogFiles bounds a listing.
-const maxLogFiles = 1000
 
 // List gives the files by name.
 func (d LogDir) List() ([]LogFile, error) {
-	if d == "" {
-		return nil, nil
+	list, err := logdir.Dir{Path: string(d)}.List()
+	files := make([]LogFile, 0, len(list))
+	for _, f := range list {
+		files = append(files, LogFile{Name: f.Name, Size: f.Size, ModTime: f.Modified.UnixMilli()})
 	}
-	entries, err := os.ReadDir(string(d))
-	if err != nil {
-		return nil, err
-	}
-	var files []LogFile
-	for _, e := range entries {
-		if !e.Type().IsRegular() || len(files) == maxLogFiles {
-			continue
-		}
-		info, err := e.Info()
-		if err != nil {
-			// Rotated away since.
-			continue
-		}
-		files = append(files, LogFile{Name: e.Name(), Size: info.Size(), ModTime: info.ModTime().UnixMilli()})
-	}
-	sort.Slice(files, func(i, j int) bool { return files[i].Name < files[j].Name })
-	return files, nil
+	return files, err
 }
 
 // Open opens a file that List may show. The error is a *Error.
 func (d LogDir) Open(name string) (*os.File, time.Time, error) {
-	if d == "" || name == "" || name == "." || name == ".." || strings.ContainsAny(name, "/\\\x00") {
-		return nil, time.Time{}, NotFound("no log file %q", name)
+	f, file, err := logdir.Dir{Path: string(d)}.Open(name)
+	switch {
+	case errors.Is(err, logdir.ErrMissing):
+		return nil, time.Time{}, NotFound("%v", err)
+	case err != nil:
+		return nil, time.Time{}, &Error{Status: http.StatusForbidden, Message: err.Error()}
 	}
-	root, err := os.OpenRoot(string(d))
-	if err != nil {
-		return nil, time.Time{}, NotFound("the log directory cannot be read: %v", errors.Unwrap(err))
-	}
-	defer root.Close()
-	// Looked at before it is opened: opening a named pipe would wait for its other end.
-	info, err := root.Lstat(name)
-	if err != nil || !info.Mode().IsRegular() {
-		return nil, time.Time{}, NotFound("no log file %q", name)
-	}
-	f, err := root.Open(name)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, time.Time{}, NotFound("no log file %q", name)
-	}
-	if err != nil {
-		return nil, time.Time{}, &Error{Status: http.StatusForbidden, Message: "log file " + name + " cannot be read: " + err.Error()}
-	}
-	return f, info.ModTime(), nil
+	return f, file.Modified, nil
 }
 
 func (s *Server) sendLog(w http.ResponseWriter, r *http.Request, name string) error {
@@ -73,12 +42,17 @@ func (s *Server) sendLog(w http.ResponseWriter, r *http.Request, name string) er
 		return err
 	}
 	defer f.Close()
+	return serveLog(w, r, modified, f)
+}
+
+// serveLog sends a log file, or the part of it that the request asks for.
+func serveLog(w http.ResponseWriter, r *http.Request, modified time.Time, content io.ReadSeeker) error {
 	// Log files may be large and the line slow; this answer gets more time than others.
 	if err := http.NewResponseController(w).SetWriteDeadline(time.Now().Add(logTimeout)); err != nil && !errors.Is(err, http.ErrNotSupported) {
 		return err
 	}
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
-	http.ServeContent(w, r, "", modified, f)
+	http.ServeContent(w, r, "", modified, content)
 	return nil
 }
 

@@ -56,19 +56,19 @@ var answers = map[string]any{
 	"GET /taskmanagers/metrics":                       []AggregatedMetric{},
 	"GET /taskmanagers/:taskmanagerid":                TaskManagerDetails{},
 	"GET /taskmanagers/:taskmanagerid/metrics":        []Metric{},
-	"GET /taskmanagers/:taskmanagerid/log":            noAnswer{},
-	"GET /taskmanagers/:taskmanagerid/stdout":         noAnswer{},
-	"GET /taskmanagers/:taskmanagerid/logs":           noAnswer{},
-	"GET /taskmanagers/:taskmanagerid/logs/:filename": noAnswer{},
-	"GET /taskmanagers/:taskmanagerid/thread-dump":    noAnswer{},
+	"GET /taskmanagers/:taskmanagerid/log":            textAnswer{},
+	"GET /taskmanagers/:taskmanagerid/stdout":         textAnswer{},
+	"GET /taskmanagers/:taskmanagerid/logs":           LogList{},
+	"GET /taskmanagers/:taskmanagerid/logs/:filename": textAnswer{},
+	"GET /taskmanagers/:taskmanagerid/thread-dump":    ThreadDump{},
 
 	"GET /jars":              JarList{},
 	"POST /jars/upload":      JarUpload{},
 	"GET /jars/:jarid":       Jar{},
 	"DELETE /jars/:jarid":    struct{}{},
-	"POST /jars/:jarid/run":  noAnswer{},
-	"GET /jars/:jarid/plan":  noAnswer{},
-	"POST /jars/:jarid/plan": noAnswer{},
+	"POST /jars/:jarid/run":  JarRun{},
+	"GET /jars/:jarid/plan":  JobPlan{},
+	"POST /jars/:jarid/plan": JobPlan{},
 
 	"GET /weft/cluster":           Cluster{},
 	"POST /weft/jobs":             messageAnswer("SubmitReply"),
@@ -81,6 +81,8 @@ var answers = map[string]any{
 var bodies = map[string]map[string]any{
 	"POST /weft/jobs":         {typeProtobuf: messageAnswer("SubmitRequest"), "application/json": messageAnswer("SubmitRequest")},
 	"POST /jars/upload":       {"multipart/form-data": jarForm{}},
+	"POST /jars/:jarid/run":   {"application/json": JarRunBody{}},
+	"POST /jars/:jarid/plan":  {"application/json": JarRunBody{}},
 	"PUT /weft/blobs/:sha256": {"application/octet-stream": []byte{}},
 }
 

@@ -126,21 +126,25 @@ var taskManagerRoutes = []Route{
 	{Method: "GET", Path: "/taskmanagers/metrics", Query: "get agg taskmanagers", Doc: "metrics aggregated over TaskManagers", handle: handleTaskManagersMetrics},
 	{Method: "GET", Path: "/taskmanagers/:taskmanagerid", Doc: "a TaskManager with the slots jobs hold", handle: handleTaskManager},
 	{Method: "GET", Path: "/taskmanagers/:taskmanagerid/metrics", Query: "get", Doc: "metrics of a TaskManager", handle: handleTaskManagerMetrics},
-	{Method: "GET", Path: "/taskmanagers/:taskmanagerid/log", Doc: "404 and where the NodeManager shows the log", handle: handleTaskManagerFiles},
-	{Method: "GET", Path: "/taskmanagers/:taskmanagerid/stdout", Doc: "as …/log", handle: handleTaskManagerFiles},
-	{Method: "GET", Path: "/taskmanagers/:taskmanagerid/logs", Doc: "as …/log", handle: handleTaskManagerFiles},
-	{Method: "GET", Path: "/taskmanagers/:taskmanagerid/logs/:filename", Doc: "as …/log", handle: handleTaskManagerFiles},
-	{Method: "GET", Path: "/taskmanagers/:taskmanagerid/thread-dump", Doc: "404: only the JobManager's goroutines are shown", handle: handleTaskManagerDump},
+	{Method: "GET", Path: "/taskmanagers/:taskmanagerid/log", Doc: "the TaskManager's log file", handle: handleTaskManagerLog},
+	{Method: "GET", Path: "/taskmanagers/:taskmanagerid/stdout", Doc: "the TaskManager's standard output", handle: handleTaskManagerStdout},
+	{Method: "GET", Path: "/taskmanagers/:taskmanagerid/logs", Doc: "its log files, and those of the workers that jobs have there", handle: handleTaskManagerLogs},
+	{Method: "GET", Path: "/taskmanagers/:taskmanagerid/logs/:filename", Doc: "one of these files", handle: handleTaskManagerLogFile},
+	{Method: "GET", Path: "/taskmanagers/:taskmanagerid/thread-dump", Doc: "goroutines of the TaskManager process", handle: handleTaskManagerDump},
 }
+
+// jarPlanQuery are the parameters of both plans.
+const jarPlanQuery = "entry-class parallelism program-args programArg"
 
 var jarRoutes = []Route{
 	{Method: "GET", Path: "/jars", Doc: "uploaded programs: job binaries, where Flink has jars", handle: handleJars},
 	{Method: "POST", Path: "/jars/upload", Access: AccessOwner, Doc: "uploads a job binary, as the file of a form", body: maxJar + jarOverhead, handle: handleJarUpload},
 	{Method: "GET", Path: "/jars/:jarid", Doc: "an uploaded program", handle: handleJar},
 	{Method: "DELETE", Path: "/jars/:jarid", Access: AccessOwner, Doc: "deletes an uploaded program", handle: handleJarDelete},
-	{Method: "POST", Path: "/jars/:jarid/run", Access: AccessOwner, Doc: "not yet: 501", handle: handleJarRun},
-	{Method: "GET", Path: "/jars/:jarid/plan", Access: AccessOwner, Doc: "not yet: 501", handle: handleJarRun},
-	{Method: "POST", Path: "/jars/:jarid/plan", Access: AccessOwner, Doc: "not yet: 501", handle: handleJarRun},
+	{Method: "POST", Path: "/jars/:jarid/run", Access: AccessOwner, Query: "entry-class parallelism program-args programArg savepointPath allowNonRestoredState",
+		Doc: "runs its main in a TaskManager's slot and submits the job", handle: handleJarRun},
+	{Method: "GET", Path: "/jars/:jarid/plan", Access: AccessOwner, Query: jarPlanQuery, Doc: "runs its main up to Execute and shows the plan", handle: handleJarPlan},
+	{Method: "POST", Path: "/jars/:jarid/plan", Access: AccessOwner, Query: jarPlanQuery, Doc: "the same, with a body", handle: handleJarPlan},
 }
 
 var weftRoutes = []Route{

@@ -58,7 +58,9 @@ type Options struct {
 	Blobs Blobs
 	// Jars keeps uploaded programs; nil for clusters that take none, such as those of one job.
 	Jars *Jars
-	Log  *slog.Logger
+	// KeepProgram brings an uploaded program to the TaskManagers; nil where they are not run.
+	KeepProgram KeepProgram
+	Log         *slog.Logger
 	// Lookup resolves a host name; nil for the system's resolver.
 	Lookup LookupFunc
 }
@@ -71,6 +73,7 @@ type Server struct {
 	logName string
 	blobs   Blobs
 	jars    *Jars
+	keep    KeepProgram
 	log     *slog.Logger
 	mux     *http.ServeMux
 	origin  *http.CrossOriginProtection
@@ -96,6 +99,7 @@ func NewServer(o Options) (*Server, error) {
 		logName: cmp.Or(o.LogName, "jobmanager"),
 		blobs:   o.Blobs,
 		jars:    o.Jars,
+		keep:    o.KeepProgram,
 		log:     o.Log,
 		mux:     http.NewServeMux(),
 		origin:  http.NewCrossOriginProtection(),

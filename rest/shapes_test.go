@@ -21,8 +21,7 @@ func TestShapes(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(logs, "jobmanager.log"), []byte("a line\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	b := resttest.Sample()
-	h := newHandler(t, b, func(o *rest.Options) { o.LogDir = logs })
+	h := newHandler(t, newFiles(), func(o *rest.Options) { o.LogDir = logs })
 	shapes := resttest.Shapes()
 	if len(shapes) < 40 {
 		t.Fatalf("only %d shapes", len(shapes))

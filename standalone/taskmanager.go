@@ -52,7 +52,7 @@ func RunTaskManager(ctx context.Context, o Options) (err error) {
 		LeaderlessTimeout: config.Get(o.Config, config.LeaderlessTimeout), WorkerStartTimeout: config.Get(o.Config, config.WorkerStartTimeout)}
 	if o.LogDir != "" {
 		// Several TaskManagers of a machine have workers of the same job: each keeps their logs in a directory of its own.
-		t.LogDir = filepath.Join(o.LogDir, o.Name)
+		t.LogDir, t.OwnLogDir, t.LogName = filepath.Join(o.LogDir, o.Name), o.LogDir, o.Name
 	}
 	if t.HadoopConfFile, err = writeHadoop(conf, claim.dir); err != nil {
 		return err

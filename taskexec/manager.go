@@ -46,6 +46,14 @@ func (m *manager) receive(s *session, msg *controlpb.ToTaskManager) {
 		if w := m.workers[k.Cancel.GetJobId()]; w != nil {
 			w.send(&controlpb.ToWorker{Kind: &controlpb.ToWorker_Cancel{Cancel: k.Cancel}})
 		}
+	case *controlpb.ToTaskManager_StartPlan:
+		m.startPlan(k.StartPlan)
+	case *controlpb.ToTaskManager_StopPlan:
+		if p := m.plans[k.StopPlan.GetId()]; p != nil {
+			p.end(errors.New(k.StopPlan.GetReason()))
+		}
+	case *controlpb.ToTaskManager_File:
+		m.showFile(k.File)
 	case *controlpb.ToTaskManager_Acknowledged:
 		for len(m.unacked) > 0 && m.unacked[0].GetSequence() <= k.Acknowledged {
 			m.unacked = m.unacked[1:]

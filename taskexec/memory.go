@@ -38,11 +38,12 @@ func (m *manager) limits(slots int) *controlpb.ResourceShare {
 
 // watchMemory stops the worst offender before the platform stops everything.
 func (m *manager) watchMemory() {
-	if len(m.workers) == 0 {
+	if len(m.workers)+len(m.plans) == 0 {
 		return
 	}
 	own := residentMemory(os.Getpid())
-	total := own
+	plans, worstPlan := m.planMemory()
+	total := own + plans
 	var worst *worker
 	if time.Since(m.counted) > familyInterval {
 		m.countFamilies()
@@ -57,7 +58,14 @@ func (m *manager) watchMemory() {
 			worst = w
 		}
 	}
-	if float64(total) < tight*float64(m.o.ProcessMemory) || worst.stopping || worst.failure != nil || worst.rss == 0 {
+	if float64(total) < tight*float64(m.o.ProcessMemory) {
+		return
+	}
+	if worstPlan != nil && (worst == nil || worstPlan.over() > m.over(worst)) {
+		worstPlan.tooLarge()
+		return
+	}
+	if worst == nil || worst.stopping || worst.failure != nil || worst.rss == 0 {
 		return
 	}
 	if m.over(worst) <= 0 && own > reserve {
@@ -78,7 +86,13 @@ func (m *manager) countFamilies() {
 	for _, w := range m.workers {
 		pids = append(pids, w.pid())
 	}
+	for _, p := range m.plans {
+		pids = append(pids, int(p.pid.Load()))
+	}
 	sums := descendantsMemory(pids)
+	for _, p := range m.plans {
+		p.children = sums[int(p.pid.Load())]
+	}
 	for _, w := range m.workers {
 		w.children = sums[w.pid()]
 	}

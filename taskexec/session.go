@@ -153,5 +153,7 @@ func (m *manager) opened(s *session) {
 func (m *manager) closed(s *session) {
 	if m.session == s {
 		m.session = nil
+		// The JobManager gives them up too.
+		m.endPlans("the connection to the JobManager was lost")
 	}
 }

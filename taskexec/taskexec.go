@@ -29,6 +29,9 @@ type Options struct {
 	ProcessMemory int64
 	// LogDir receives the workers' output; WorkDir holds binaries and the workers' working directories.
 	LogDir, WorkDir string
+	// LogName is the name of this process's own log and output, without their endings; default "taskmanager". OwnLogDir is where they
+	// lie; default LogDir.
+	LogName, OwnLogDir string
 	// Files fetch jobs' binaries.
 	Files *fs.Registry
 	// Shipped are files that every worker finds in its working directory: absolute paths by the relative name they get there.
@@ -70,6 +73,9 @@ func (o *Options) check() error {
 		return fmt.Errorf("process memory of %d MiB is too little for %d slots: expected %d MiB or more", o.ProcessMemory>>20, o.Slots,
 			(reserve+minShare*int64(o.Slots))>>20)
 	}
+	if o.LogName == "" {
+		o.LogName = "taskmanager"
+	}
 	o.VCores = max(1, o.VCores)
 	if o.LeaderlessTimeout <= 0 {
 		o.LeaderlessTimeout = defaultLeaderless
@@ -102,6 +108,7 @@ type manager struct {
 	// Owned by the loop.
 	session *session
 	workers map[string]*worker // by job id
+	plans   map[string]*plan   // by StartPlan's id
 	// epoch is the highest seen (F1).
 	epoch uint64
 	// heard is when a leader was heard last; leaderless how long to go on without (F3).
@@ -132,7 +139,7 @@ func Run(ctx context.Context, o Options) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	m := &manager{o: o, spawner: newSpawner(), posts: make(chan func(), 256), done: make(chan struct{}), end: cancel,
-		workers: map[string]*worker{}, heard: time.Now(), leaderless: o.LeaderlessTimeout}
+		workers: map[string]*worker{}, plans: map[string]*plan{}, heard: time.Now(), leaderless: o.LeaderlessTimeout}
 	defer m.spawner.close()
 	connected := make(chan struct{})
 	go func() {
@@ -190,14 +197,15 @@ func (m *manager) stopAll() {
 	for _, w := range m.workers {
 		m.stopWorker(w, "the TaskManager ends")
 	}
+	m.endPlans("the TaskManager ends")
 	limit := time.NewTimer(stopLimit)
 	defer limit.Stop()
-	for len(m.workers) > 0 {
+	for len(m.workers)+len(m.plans) > 0 {
 		select {
 		case f := <-m.posts:
 			f()
 		case <-limit.C:
-			m.o.Log.Warn("workers are still there", "count", len(m.workers))
+			m.o.Log.Warn("workers are still there", "count", len(m.workers), "plans", len(m.plans))
 			return
 		}
 	}

@@ -29,6 +29,66 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// FileKind is what a FileRequest asks for.
+type FileKind int32
+
+const (
+	// The files of the log directory.
+	FileKind_FILES FileKind = 0
+	// A piece of the file of this name.
+	FileKind_NAMED_FILE FileKind = 1
+	// A piece of the TaskManager's own log, or of its standard output.
+	FileKind_OWN_LOG    FileKind = 2
+	FileKind_OWN_OUTPUT FileKind = 3
+	// The stacks of the TaskManager's goroutines.
+	FileKind_GOROUTINES FileKind = 4
+)
+
+// Enum value maps for FileKind.
+var (
+	FileKind_name = map[int32]string{
+		0: "FILES",
+		1: "NAMED_FILE",
+		2: "OWN_LOG",
+		3: "OWN_OUTPUT",
+		4: "GOROUTINES",
+	}
+	FileKind_value = map[string]int32{
+		"FILES":      0,
+		"NAMED_FILE": 1,
+		"OWN_LOG":    2,
+		"OWN_OUTPUT": 3,
+		"GOROUTINES": 4,
+	}
+)
+
+func (x FileKind) Enum() *FileKind {
+	p := new(FileKind)
+	*p = x
+	return p
+}
+
+func (x FileKind) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (FileKind) Descriptor() protoreflect.EnumDescriptor {
+	return file_rpc_controlpb_control_proto_enumTypes[0].Descriptor()
+}
+
+func (FileKind) Type() protoreflect.EnumType {
+	return &file_rpc_controlpb_control_proto_enumTypes[0]
+}
+
+func (x FileKind) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use FileKind.Descriptor instead.
+func (FileKind) EnumDescriptor() ([]byte, []int) {
+	return file_rpc_controlpb_control_proto_rawDescGZIP(), []int{0}
+}
+
 type WorkerPhase int32
 
 const (
@@ -64,11 +124,11 @@ func (x WorkerPhase) String() string {
 }
 
 func (WorkerPhase) Descriptor() protoreflect.EnumDescriptor {
-	return file_rpc_controlpb_control_proto_enumTypes[0].Descriptor()
+	return file_rpc_controlpb_control_proto_enumTypes[1].Descriptor()
 }
 
 func (WorkerPhase) Type() protoreflect.EnumType {
-	return &file_rpc_controlpb_control_proto_enumTypes[0]
+	return &file_rpc_controlpb_control_proto_enumTypes[1]
 }
 
 func (x WorkerPhase) Number() protoreflect.EnumNumber {
@@ -77,7 +137,7 @@ func (x WorkerPhase) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use WorkerPhase.Descriptor instead.
 func (WorkerPhase) EnumDescriptor() ([]byte, []int) {
-	return file_rpc_controlpb_control_proto_rawDescGZIP(), []int{0}
+	return file_rpc_controlpb_control_proto_rawDescGZIP(), []int{1}
 }
 
 // ExecutionState of a task, Flink's names.
@@ -135,11 +195,11 @@ func (x ExecutionState) String() string {
 }
 
 func (ExecutionState) Descriptor() protoreflect.EnumDescriptor {
-	return file_rpc_controlpb_control_proto_enumTypes[1].Descriptor()
+	return file_rpc_controlpb_control_proto_enumTypes[2].Descriptor()
 }
 
 func (ExecutionState) Type() protoreflect.EnumType {
-	return &file_rpc_controlpb_control_proto_enumTypes[1]
+	return &file_rpc_controlpb_control_proto_enumTypes[2]
 }
 
 func (x ExecutionState) Number() protoreflect.EnumNumber {
@@ -148,7 +208,7 @@ func (x ExecutionState) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use ExecutionState.Descriptor instead.
 func (ExecutionState) EnumDescriptor() ([]byte, []int) {
-	return file_rpc_controlpb_control_proto_rawDescGZIP(), []int{1}
+	return file_rpc_controlpb_control_proto_rawDescGZIP(), []int{2}
 }
 
 type BlobRequest struct {
@@ -322,6 +382,8 @@ type FromTaskManager struct {
 	//	*FromTaskManager_Worker
 	//	*FromTaskManager_Tasks
 	//	*FromTaskManager_EpochRefused
+	//	*FromTaskManager_Planned
+	//	*FromTaskManager_File
 	Kind          isFromTaskManager_Kind `protobuf_oneof:"kind"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -416,6 +478,24 @@ func (x *FromTaskManager) GetEpochRefused() *EpochRefused {
 	return nil
 }
 
+func (x *FromTaskManager) GetPlanned() *Planned {
+	if x != nil {
+		if x, ok := x.Kind.(*FromTaskManager_Planned); ok {
+			return x.Planned
+		}
+	}
+	return nil
+}
+
+func (x *FromTaskManager) GetFile() *FileReply {
+	if x != nil {
+		if x, ok := x.Kind.(*FromTaskManager_File); ok {
+			return x.File
+		}
+	}
+	return nil
+}
+
 type isFromTaskManager_Kind interface {
 	isFromTaskManager_Kind()
 }
@@ -441,6 +521,16 @@ type FromTaskManager_EpochRefused struct {
 	EpochRefused *EpochRefused `protobuf:"bytes,6,opt,name=epoch_refused,json=epochRefused,proto3,oneof"`
 }
 
+type FromTaskManager_Planned struct {
+	// Answers StartPlan: the main of an uploaded program has ended.
+	Planned *Planned `protobuf:"bytes,7,opt,name=planned,proto3,oneof"`
+}
+
+type FromTaskManager_File struct {
+	// Answers FileRequest.
+	File *FileReply `protobuf:"bytes,8,opt,name=file,proto3,oneof"`
+}
+
 func (*FromTaskManager_Register) isFromTaskManager_Kind() {}
 
 func (*FromTaskManager_Heartbeat) isFromTaskManager_Kind() {}
@@ -450,6 +540,10 @@ func (*FromTaskManager_Worker) isFromTaskManager_Kind() {}
 func (*FromTaskManager_Tasks) isFromTaskManager_Kind() {}
 
 func (*FromTaskManager_EpochRefused) isFromTaskManager_Kind() {}
+
+func (*FromTaskManager_Planned) isFromTaskManager_Kind() {}
+
+func (*FromTaskManager_File) isFromTaskManager_Kind() {}
 
 type EpochRefused struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -986,6 +1080,9 @@ type ToTaskManager struct {
 	//	*ToTaskManager_Acknowledged
 	//	*ToTaskManager_Shutdown
 	//	*ToTaskManager_Heartbeat
+	//	*ToTaskManager_StartPlan
+	//	*ToTaskManager_StopPlan
+	//	*ToTaskManager_File
 	Kind          isToTaskManager_Kind `protobuf_oneof:"kind"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1116,6 +1213,33 @@ func (x *ToTaskManager) GetHeartbeat() *HeartbeatReply {
 	return nil
 }
 
+func (x *ToTaskManager) GetStartPlan() *StartPlan {
+	if x != nil {
+		if x, ok := x.Kind.(*ToTaskManager_StartPlan); ok {
+			return x.StartPlan
+		}
+	}
+	return nil
+}
+
+func (x *ToTaskManager) GetStopPlan() *StopPlan {
+	if x != nil {
+		if x, ok := x.Kind.(*ToTaskManager_StopPlan); ok {
+			return x.StopPlan
+		}
+	}
+	return nil
+}
+
+func (x *ToTaskManager) GetFile() *FileRequest {
+	if x != nil {
+		if x, ok := x.Kind.(*ToTaskManager_File); ok {
+			return x.File
+		}
+	}
+	return nil
+}
+
 type isToTaskManager_Kind interface {
 	isToTaskManager_Kind()
 }
@@ -1160,6 +1284,21 @@ type ToTaskManager_Heartbeat struct {
 	Heartbeat *HeartbeatReply `protobuf:"bytes,10,opt,name=heartbeat,proto3,oneof"`
 }
 
+type ToTaskManager_StartPlan struct {
+	// Run the main of an uploaded program, which makes its job graph; Planned answers.
+	StartPlan *StartPlan `protobuf:"bytes,11,opt,name=start_plan,json=startPlan,proto3,oneof"`
+}
+
+type ToTaskManager_StopPlan struct {
+	// End such a main: nobody waits for its graph any more. Planned answers all the same, when it is gone.
+	StopPlan *StopPlan `protobuf:"bytes,12,opt,name=stop_plan,json=stopPlan,proto3,oneof"`
+}
+
+type ToTaskManager_File struct {
+	// Show something of the log directory; FileReply answers.
+	File *FileRequest `protobuf:"bytes,13,opt,name=file,proto3,oneof"`
+}
+
 func (*ToTaskManager_Registered) isToTaskManager_Kind() {}
 
 func (*ToTaskManager_Refused) isToTaskManager_Kind() {}
@@ -1177,6 +1316,12 @@ func (*ToTaskManager_Acknowledged) isToTaskManager_Kind() {}
 func (*ToTaskManager_Shutdown) isToTaskManager_Kind() {}
 
 func (*ToTaskManager_Heartbeat) isToTaskManager_Kind() {}
+
+func (*ToTaskManager_StartPlan) isToTaskManager_Kind() {}
+
+func (*ToTaskManager_StopPlan) isToTaskManager_Kind() {}
+
+func (*ToTaskManager_File) isToTaskManager_Kind() {}
 
 type HeartbeatReply struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -1214,6 +1359,457 @@ func (*HeartbeatReply) Descriptor() ([]byte, []int) {
 	return file_rpc_controlpb_control_proto_rawDescGZIP(), []int{11}
 }
 
+// StartPlan has a main run in the plan role, in a slot that is kept free for it.
+type StartPlan struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Drawn by the leader for this message alone.
+	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// The job's id; main is told it when it is followed to its end.
+	JobId  string   `protobuf:"bytes,2,opt,name=job_id,json=jobId,proto3" json:"job_id,omitempty"`
+	Binary *BlobRef `protobuf:"bytes,3,opt,name=binary,proto3" json:"binary,omitempty"`
+	// Arguments without the program name, and allow-listed environment (W2).
+	Args        []string          `protobuf:"bytes,4,rep,name=args,proto3" json:"args,omitempty"`
+	Environment map[string]string `protobuf:"bytes,5,rep,name=environment,proto3" json:"environment,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	// What main is told of the configuration (no secrets).
+	Config map[string]string `protobuf:"bytes,6,rep,name=config,proto3" json:"config,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	// How long main may take to call Execute, and then to end.
+	TimeoutMs int64 `protobuf:"varint,7,opt,name=timeout_ms,json=timeoutMs,proto3" json:"timeout_ms,omitempty"`
+	// Execute returns as in a detached run, and main must end well without calling it again. Otherwise main is ended in its first
+	// Execute.
+	Whole         bool `protobuf:"varint,8,opt,name=whole,proto3" json:"whole,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *StartPlan) Reset() {
+	*x = StartPlan{}
+	mi := &file_rpc_controlpb_control_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *StartPlan) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*StartPlan) ProtoMessage() {}
+
+func (x *StartPlan) ProtoReflect() protoreflect.Message {
+	mi := &file_rpc_controlpb_control_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use StartPlan.ProtoReflect.Descriptor instead.
+func (*StartPlan) Descriptor() ([]byte, []int) {
+	return file_rpc_controlpb_control_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *StartPlan) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *StartPlan) GetJobId() string {
+	if x != nil {
+		return x.JobId
+	}
+	return ""
+}
+
+func (x *StartPlan) GetBinary() *BlobRef {
+	if x != nil {
+		return x.Binary
+	}
+	return nil
+}
+
+func (x *StartPlan) GetArgs() []string {
+	if x != nil {
+		return x.Args
+	}
+	return nil
+}
+
+func (x *StartPlan) GetEnvironment() map[string]string {
+	if x != nil {
+		return x.Environment
+	}
+	return nil
+}
+
+func (x *StartPlan) GetConfig() map[string]string {
+	if x != nil {
+		return x.Config
+	}
+	return nil
+}
+
+func (x *StartPlan) GetTimeoutMs() int64 {
+	if x != nil {
+		return x.TimeoutMs
+	}
+	return 0
+}
+
+func (x *StartPlan) GetWhole() bool {
+	if x != nil {
+		return x.Whole
+	}
+	return false
+}
+
+type StopPlan struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	Reason        string                 `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *StopPlan) Reset() {
+	*x = StopPlan{}
+	mi := &file_rpc_controlpb_control_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *StopPlan) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*StopPlan) ProtoMessage() {}
+
+func (x *StopPlan) ProtoReflect() protoreflect.Message {
+	mi := &file_rpc_controlpb_control_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use StopPlan.ProtoReflect.Descriptor instead.
+func (*StopPlan) Descriptor() ([]byte, []int) {
+	return file_rpc_controlpb_control_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *StopPlan) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *StopPlan) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+// Planned tells that a main is gone, with all it has left.
+type Planned struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// StartPlan's.
+	Id    string           `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	Graph *planpb.JobGraph `protobuf:"bytes,2,opt,name=graph,proto3" json:"graph,omitempty"`
+	// Why there is no graph.
+	Error string `protobuf:"bytes,3,opt,name=error,proto3" json:"error,omitempty"`
+	// The error is not the program's.
+	External      bool `protobuf:"varint,4,opt,name=external,proto3" json:"external,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Planned) Reset() {
+	*x = Planned{}
+	mi := &file_rpc_controlpb_control_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Planned) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Planned) ProtoMessage() {}
+
+func (x *Planned) ProtoReflect() protoreflect.Message {
+	mi := &file_rpc_controlpb_control_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Planned.ProtoReflect.Descriptor instead.
+func (*Planned) Descriptor() ([]byte, []int) {
+	return file_rpc_controlpb_control_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *Planned) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *Planned) GetGraph() *planpb.JobGraph {
+	if x != nil {
+		return x.Graph
+	}
+	return nil
+}
+
+func (x *Planned) GetError() string {
+	if x != nil {
+		return x.Error
+	}
+	return ""
+}
+
+func (x *Planned) GetExternal() bool {
+	if x != nil {
+		return x.External
+	}
+	return false
+}
+
+type FileRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Drawn by the leader for this message alone.
+	Id   uint64   `protobuf:"varint,1,opt,name=id,proto3" json:"id,omitempty"`
+	Kind FileKind `protobuf:"varint,2,opt,name=kind,proto3,enum=weft.control.v1.FileKind" json:"kind,omitempty"`
+	Name string   `protobuf:"bytes,3,opt,name=name,proto3" json:"name,omitempty"`
+	// The piece: from this offset, at most so many bytes.
+	Offset        int64 `protobuf:"varint,4,opt,name=offset,proto3" json:"offset,omitempty"`
+	Limit         int32 `protobuf:"varint,5,opt,name=limit,proto3" json:"limit,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *FileRequest) Reset() {
+	*x = FileRequest{}
+	mi := &file_rpc_controlpb_control_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *FileRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*FileRequest) ProtoMessage() {}
+
+func (x *FileRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_rpc_controlpb_control_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use FileRequest.ProtoReflect.Descriptor instead.
+func (*FileRequest) Descriptor() ([]byte, []int) {
+	return file_rpc_controlpb_control_proto_rawDescGZIP(), []int{15}
+}
+
+func (x *FileRequest) GetId() uint64 {
+	if x != nil {
+		return x.Id
+	}
+	return 0
+}
+
+func (x *FileRequest) GetKind() FileKind {
+	if x != nil {
+		return x.Kind
+	}
+	return FileKind_FILES
+}
+
+func (x *FileRequest) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *FileRequest) GetOffset() int64 {
+	if x != nil {
+		return x.Offset
+	}
+	return 0
+}
+
+func (x *FileRequest) GetLimit() int32 {
+	if x != nil {
+		return x.Limit
+	}
+	return 0
+}
+
+type FileReply struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// FileRequest's.
+	Id uint64 `protobuf:"varint,1,opt,name=id,proto3" json:"id,omitempty"`
+	// Why there is no answer; and whether because there is no such file.
+	Error   string `protobuf:"bytes,2,opt,name=error,proto3" json:"error,omitempty"`
+	Missing bool   `protobuf:"varint,3,opt,name=missing,proto3" json:"missing,omitempty"`
+	// All files, or the one that data is a piece of.
+	Files         []*LoggedFile `protobuf:"bytes,4,rep,name=files,proto3" json:"files,omitempty"`
+	Data          []byte        `protobuf:"bytes,5,opt,name=data,proto3" json:"data,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *FileReply) Reset() {
+	*x = FileReply{}
+	mi := &file_rpc_controlpb_control_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *FileReply) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*FileReply) ProtoMessage() {}
+
+func (x *FileReply) ProtoReflect() protoreflect.Message {
+	mi := &file_rpc_controlpb_control_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use FileReply.ProtoReflect.Descriptor instead.
+func (*FileReply) Descriptor() ([]byte, []int) {
+	return file_rpc_controlpb_control_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *FileReply) GetId() uint64 {
+	if x != nil {
+		return x.Id
+	}
+	return 0
+}
+
+func (x *FileReply) GetError() string {
+	if x != nil {
+		return x.Error
+	}
+	return ""
+}
+
+func (x *FileReply) GetMissing() bool {
+	if x != nil {
+		return x.Missing
+	}
+	return false
+}
+
+func (x *FileReply) GetFiles() []*LoggedFile {
+	if x != nil {
+		return x.Files
+	}
+	return nil
+}
+
+func (x *FileReply) GetData() []byte {
+	if x != nil {
+		return x.Data
+	}
+	return nil
+}
+
+// LoggedFile is a file of a log directory.
+type LoggedFile struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Name  string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	Size  int64                  `protobuf:"varint,2,opt,name=size,proto3" json:"size,omitempty"`
+	// Milliseconds since 1970.
+	ModifiedMs    int64 `protobuf:"varint,3,opt,name=modified_ms,json=modifiedMs,proto3" json:"modified_ms,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *LoggedFile) Reset() {
+	*x = LoggedFile{}
+	mi := &file_rpc_controlpb_control_proto_msgTypes[17]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *LoggedFile) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*LoggedFile) ProtoMessage() {}
+
+func (x *LoggedFile) ProtoReflect() protoreflect.Message {
+	mi := &file_rpc_controlpb_control_proto_msgTypes[17]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use LoggedFile.ProtoReflect.Descriptor instead.
+func (*LoggedFile) Descriptor() ([]byte, []int) {
+	return file_rpc_controlpb_control_proto_rawDescGZIP(), []int{17}
+}
+
+func (x *LoggedFile) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *LoggedFile) GetSize() int64 {
+	if x != nil {
+		return x.Size
+	}
+	return 0
+}
+
+func (x *LoggedFile) GetModifiedMs() int64 {
+	if x != nil {
+		return x.ModifiedMs
+	}
+	return 0
+}
+
 type Registered struct {
 	state               protoimpl.MessageState `protogen:"open.v1"`
 	HeartbeatIntervalMs int64                  `protobuf:"varint,1,opt,name=heartbeat_interval_ms,json=heartbeatIntervalMs,proto3" json:"heartbeat_interval_ms,omitempty"`
@@ -1226,7 +1822,7 @@ type Registered struct {
 
 func (x *Registered) Reset() {
 	*x = Registered{}
-	mi := &file_rpc_controlpb_control_proto_msgTypes[12]
+	mi := &file_rpc_controlpb_control_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1238,7 +1834,7 @@ func (x *Registered) String() string {
 func (*Registered) ProtoMessage() {}
 
 func (x *Registered) ProtoReflect() protoreflect.Message {
-	mi := &file_rpc_controlpb_control_proto_msgTypes[12]
+	mi := &file_rpc_controlpb_control_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1251,7 +1847,7 @@ func (x *Registered) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Registered.ProtoReflect.Descriptor instead.
 func (*Registered) Descriptor() ([]byte, []int) {
-	return file_rpc_controlpb_control_proto_rawDescGZIP(), []int{12}
+	return file_rpc_controlpb_control_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *Registered) GetHeartbeatIntervalMs() int64 {
@@ -1303,7 +1899,7 @@ type StartWorker struct {
 
 func (x *StartWorker) Reset() {
 	*x = StartWorker{}
-	mi := &file_rpc_controlpb_control_proto_msgTypes[13]
+	mi := &file_rpc_controlpb_control_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1315,7 +1911,7 @@ func (x *StartWorker) String() string {
 func (*StartWorker) ProtoMessage() {}
 
 func (x *StartWorker) ProtoReflect() protoreflect.Message {
-	mi := &file_rpc_controlpb_control_proto_msgTypes[13]
+	mi := &file_rpc_controlpb_control_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1328,7 +1924,7 @@ func (x *StartWorker) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StartWorker.ProtoReflect.Descriptor instead.
 func (*StartWorker) Descriptor() ([]byte, []int) {
-	return file_rpc_controlpb_control_proto_rawDescGZIP(), []int{13}
+	return file_rpc_controlpb_control_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *StartWorker) GetJobId() string {
@@ -1425,7 +2021,7 @@ type StopWorker struct {
 
 func (x *StopWorker) Reset() {
 	*x = StopWorker{}
-	mi := &file_rpc_controlpb_control_proto_msgTypes[14]
+	mi := &file_rpc_controlpb_control_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1437,7 +2033,7 @@ func (x *StopWorker) String() string {
 func (*StopWorker) ProtoMessage() {}
 
 func (x *StopWorker) ProtoReflect() protoreflect.Message {
-	mi := &file_rpc_controlpb_control_proto_msgTypes[14]
+	mi := &file_rpc_controlpb_control_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1450,7 +2046,7 @@ func (x *StopWorker) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StopWorker.ProtoReflect.Descriptor instead.
 func (*StopWorker) Descriptor() ([]byte, []int) {
-	return file_rpc_controlpb_control_proto_rawDescGZIP(), []int{14}
+	return file_rpc_controlpb_control_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *StopWorker) GetJobId() string {
@@ -1482,7 +2078,7 @@ type WorkerState struct {
 
 func (x *WorkerState) Reset() {
 	*x = WorkerState{}
-	mi := &file_rpc_controlpb_control_proto_msgTypes[15]
+	mi := &file_rpc_controlpb_control_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1494,7 +2090,7 @@ func (x *WorkerState) String() string {
 func (*WorkerState) ProtoMessage() {}
 
 func (x *WorkerState) ProtoReflect() protoreflect.Message {
-	mi := &file_rpc_controlpb_control_proto_msgTypes[15]
+	mi := &file_rpc_controlpb_control_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1507,7 +2103,7 @@ func (x *WorkerState) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WorkerState.ProtoReflect.Descriptor instead.
 func (*WorkerState) Descriptor() ([]byte, []int) {
-	return file_rpc_controlpb_control_proto_rawDescGZIP(), []int{15}
+	return file_rpc_controlpb_control_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *WorkerState) GetJobId() string {
@@ -1566,7 +2162,7 @@ type Deploy struct {
 
 func (x *Deploy) Reset() {
 	*x = Deploy{}
-	mi := &file_rpc_controlpb_control_proto_msgTypes[16]
+	mi := &file_rpc_controlpb_control_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1578,7 +2174,7 @@ func (x *Deploy) String() string {
 func (*Deploy) ProtoMessage() {}
 
 func (x *Deploy) ProtoReflect() protoreflect.Message {
-	mi := &file_rpc_controlpb_control_proto_msgTypes[16]
+	mi := &file_rpc_controlpb_control_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1591,7 +2187,7 @@ func (x *Deploy) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Deploy.ProtoReflect.Descriptor instead.
 func (*Deploy) Descriptor() ([]byte, []int) {
-	return file_rpc_controlpb_control_proto_rawDescGZIP(), []int{16}
+	return file_rpc_controlpb_control_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *Deploy) GetJobId() string {
@@ -1646,7 +2242,7 @@ type TaskDeployment struct {
 
 func (x *TaskDeployment) Reset() {
 	*x = TaskDeployment{}
-	mi := &file_rpc_controlpb_control_proto_msgTypes[17]
+	mi := &file_rpc_controlpb_control_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1658,7 +2254,7 @@ func (x *TaskDeployment) String() string {
 func (*TaskDeployment) ProtoMessage() {}
 
 func (x *TaskDeployment) ProtoReflect() protoreflect.Message {
-	mi := &file_rpc_controlpb_control_proto_msgTypes[17]
+	mi := &file_rpc_controlpb_control_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1671,7 +2267,7 @@ func (x *TaskDeployment) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TaskDeployment.ProtoReflect.Descriptor instead.
 func (*TaskDeployment) Descriptor() ([]byte, []int) {
-	return file_rpc_controlpb_control_proto_rawDescGZIP(), []int{17}
+	return file_rpc_controlpb_control_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *TaskDeployment) GetId() *AttemptId {
@@ -1726,7 +2322,7 @@ type InputGate struct {
 
 func (x *InputGate) Reset() {
 	*x = InputGate{}
-	mi := &file_rpc_controlpb_control_proto_msgTypes[18]
+	mi := &file_rpc_controlpb_control_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1738,7 +2334,7 @@ func (x *InputGate) String() string {
 func (*InputGate) ProtoMessage() {}
 
 func (x *InputGate) ProtoReflect() protoreflect.Message {
-	mi := &file_rpc_controlpb_control_proto_msgTypes[18]
+	mi := &file_rpc_controlpb_control_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1751,7 +2347,7 @@ func (x *InputGate) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use InputGate.ProtoReflect.Descriptor instead.
 func (*InputGate) Descriptor() ([]byte, []int) {
-	return file_rpc_controlpb_control_proto_rawDescGZIP(), []int{18}
+	return file_rpc_controlpb_control_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *InputGate) GetEdge() uint32 {
@@ -1782,7 +2378,7 @@ type Channel struct {
 
 func (x *Channel) Reset() {
 	*x = Channel{}
-	mi := &file_rpc_controlpb_control_proto_msgTypes[19]
+	mi := &file_rpc_controlpb_control_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1794,7 +2390,7 @@ func (x *Channel) String() string {
 func (*Channel) ProtoMessage() {}
 
 func (x *Channel) ProtoReflect() protoreflect.Message {
-	mi := &file_rpc_controlpb_control_proto_msgTypes[19]
+	mi := &file_rpc_controlpb_control_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1807,7 +2403,7 @@ func (x *Channel) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Channel.ProtoReflect.Descriptor instead.
 func (*Channel) Descriptor() ([]byte, []int) {
-	return file_rpc_controlpb_control_proto_rawDescGZIP(), []int{19}
+	return file_rpc_controlpb_control_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *Channel) GetProducer() *AttemptId {
@@ -1842,7 +2438,7 @@ type ResultPartition struct {
 
 func (x *ResultPartition) Reset() {
 	*x = ResultPartition{}
-	mi := &file_rpc_controlpb_control_proto_msgTypes[20]
+	mi := &file_rpc_controlpb_control_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1854,7 +2450,7 @@ func (x *ResultPartition) String() string {
 func (*ResultPartition) ProtoMessage() {}
 
 func (x *ResultPartition) ProtoReflect() protoreflect.Message {
-	mi := &file_rpc_controlpb_control_proto_msgTypes[20]
+	mi := &file_rpc_controlpb_control_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1867,7 +2463,7 @@ func (x *ResultPartition) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ResultPartition.ProtoReflect.Descriptor instead.
 func (*ResultPartition) Descriptor() ([]byte, []int) {
-	return file_rpc_controlpb_control_proto_rawDescGZIP(), []int{20}
+	return file_rpc_controlpb_control_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *ResultPartition) GetEdge() uint32 {
@@ -1894,7 +2490,7 @@ type CancelTasks struct {
 
 func (x *CancelTasks) Reset() {
 	*x = CancelTasks{}
-	mi := &file_rpc_controlpb_control_proto_msgTypes[21]
+	mi := &file_rpc_controlpb_control_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1906,7 +2502,7 @@ func (x *CancelTasks) String() string {
 func (*CancelTasks) ProtoMessage() {}
 
 func (x *CancelTasks) ProtoReflect() protoreflect.Message {
-	mi := &file_rpc_controlpb_control_proto_msgTypes[21]
+	mi := &file_rpc_controlpb_control_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1919,7 +2515,7 @@ func (x *CancelTasks) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CancelTasks.ProtoReflect.Descriptor instead.
 func (*CancelTasks) Descriptor() ([]byte, []int) {
-	return file_rpc_controlpb_control_proto_rawDescGZIP(), []int{21}
+	return file_rpc_controlpb_control_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *CancelTasks) GetJobId() string {
@@ -1947,7 +2543,7 @@ type TaskStates struct {
 
 func (x *TaskStates) Reset() {
 	*x = TaskStates{}
-	mi := &file_rpc_controlpb_control_proto_msgTypes[22]
+	mi := &file_rpc_controlpb_control_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1959,7 +2555,7 @@ func (x *TaskStates) String() string {
 func (*TaskStates) ProtoMessage() {}
 
 func (x *TaskStates) ProtoReflect() protoreflect.Message {
-	mi := &file_rpc_controlpb_control_proto_msgTypes[22]
+	mi := &file_rpc_controlpb_control_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1972,7 +2568,7 @@ func (x *TaskStates) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TaskStates.ProtoReflect.Descriptor instead.
 func (*TaskStates) Descriptor() ([]byte, []int) {
-	return file_rpc_controlpb_control_proto_rawDescGZIP(), []int{22}
+	return file_rpc_controlpb_control_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *TaskStates) GetSequence() uint64 {
@@ -2004,7 +2600,7 @@ type TaskState struct {
 
 func (x *TaskState) Reset() {
 	*x = TaskState{}
-	mi := &file_rpc_controlpb_control_proto_msgTypes[23]
+	mi := &file_rpc_controlpb_control_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2016,7 +2612,7 @@ func (x *TaskState) String() string {
 func (*TaskState) ProtoMessage() {}
 
 func (x *TaskState) ProtoReflect() protoreflect.Message {
-	mi := &file_rpc_controlpb_control_proto_msgTypes[23]
+	mi := &file_rpc_controlpb_control_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2029,7 +2625,7 @@ func (x *TaskState) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TaskState.ProtoReflect.Descriptor instead.
 func (*TaskState) Descriptor() ([]byte, []int) {
-	return file_rpc_controlpb_control_proto_rawDescGZIP(), []int{23}
+	return file_rpc_controlpb_control_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *TaskState) GetId() *AttemptId {
@@ -2091,7 +2687,7 @@ type ToWorker struct {
 
 func (x *ToWorker) Reset() {
 	*x = ToWorker{}
-	mi := &file_rpc_controlpb_control_proto_msgTypes[24]
+	mi := &file_rpc_controlpb_control_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2103,7 +2699,7 @@ func (x *ToWorker) String() string {
 func (*ToWorker) ProtoMessage() {}
 
 func (x *ToWorker) ProtoReflect() protoreflect.Message {
-	mi := &file_rpc_controlpb_control_proto_msgTypes[24]
+	mi := &file_rpc_controlpb_control_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2116,7 +2712,7 @@ func (x *ToWorker) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ToWorker.ProtoReflect.Descriptor instead.
 func (*ToWorker) Descriptor() ([]byte, []int) {
-	return file_rpc_controlpb_control_proto_rawDescGZIP(), []int{24}
+	return file_rpc_controlpb_control_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *ToWorker) GetKind() isToWorker_Kind {
@@ -2217,7 +2813,7 @@ type ResourceShare struct {
 
 func (x *ResourceShare) Reset() {
 	*x = ResourceShare{}
-	mi := &file_rpc_controlpb_control_proto_msgTypes[25]
+	mi := &file_rpc_controlpb_control_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2229,7 +2825,7 @@ func (x *ResourceShare) String() string {
 func (*ResourceShare) ProtoMessage() {}
 
 func (x *ResourceShare) ProtoReflect() protoreflect.Message {
-	mi := &file_rpc_controlpb_control_proto_msgTypes[25]
+	mi := &file_rpc_controlpb_control_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2242,7 +2838,7 @@ func (x *ResourceShare) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ResourceShare.ProtoReflect.Descriptor instead.
 func (*ResourceShare) Descriptor() ([]byte, []int) {
-	return file_rpc_controlpb_control_proto_rawDescGZIP(), []int{25}
+	return file_rpc_controlpb_control_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *ResourceShare) GetMemory() int64 {
@@ -2286,7 +2882,7 @@ type WorkerStart struct {
 
 func (x *WorkerStart) Reset() {
 	*x = WorkerStart{}
-	mi := &file_rpc_controlpb_control_proto_msgTypes[26]
+	mi := &file_rpc_controlpb_control_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2298,7 +2894,7 @@ func (x *WorkerStart) String() string {
 func (*WorkerStart) ProtoMessage() {}
 
 func (x *WorkerStart) ProtoReflect() protoreflect.Message {
-	mi := &file_rpc_controlpb_control_proto_msgTypes[26]
+	mi := &file_rpc_controlpb_control_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2311,7 +2907,7 @@ func (x *WorkerStart) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WorkerStart.ProtoReflect.Descriptor instead.
 func (*WorkerStart) Descriptor() ([]byte, []int) {
-	return file_rpc_controlpb_control_proto_rawDescGZIP(), []int{26}
+	return file_rpc_controlpb_control_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *WorkerStart) GetJobId() string {
@@ -2434,7 +3030,7 @@ type FromWorker struct {
 
 func (x *FromWorker) Reset() {
 	*x = FromWorker{}
-	mi := &file_rpc_controlpb_control_proto_msgTypes[27]
+	mi := &file_rpc_controlpb_control_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2446,7 +3042,7 @@ func (x *FromWorker) String() string {
 func (*FromWorker) ProtoMessage() {}
 
 func (x *FromWorker) ProtoReflect() protoreflect.Message {
-	mi := &file_rpc_controlpb_control_proto_msgTypes[27]
+	mi := &file_rpc_controlpb_control_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2459,7 +3055,7 @@ func (x *FromWorker) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FromWorker.ProtoReflect.Descriptor instead.
 func (*FromWorker) Descriptor() ([]byte, []int) {
-	return file_rpc_controlpb_control_proto_rawDescGZIP(), []int{27}
+	return file_rpc_controlpb_control_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *FromWorker) GetKind() isFromWorker_Kind {
@@ -2547,7 +3143,7 @@ type WorkerHello struct {
 
 func (x *WorkerHello) Reset() {
 	*x = WorkerHello{}
-	mi := &file_rpc_controlpb_control_proto_msgTypes[28]
+	mi := &file_rpc_controlpb_control_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2559,7 +3155,7 @@ func (x *WorkerHello) String() string {
 func (*WorkerHello) ProtoMessage() {}
 
 func (x *WorkerHello) ProtoReflect() protoreflect.Message {
-	mi := &file_rpc_controlpb_control_proto_msgTypes[28]
+	mi := &file_rpc_controlpb_control_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2572,7 +3168,7 @@ func (x *WorkerHello) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WorkerHello.ProtoReflect.Descriptor instead.
 func (*WorkerHello) Descriptor() ([]byte, []int) {
-	return file_rpc_controlpb_control_proto_rawDescGZIP(), []int{28}
+	return file_rpc_controlpb_control_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *WorkerHello) GetProtocolMajor() uint32 {
@@ -2612,7 +3208,7 @@ type WorkerMetrics struct {
 
 func (x *WorkerMetrics) Reset() {
 	*x = WorkerMetrics{}
-	mi := &file_rpc_controlpb_control_proto_msgTypes[29]
+	mi := &file_rpc_controlpb_control_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2624,7 +3220,7 @@ func (x *WorkerMetrics) String() string {
 func (*WorkerMetrics) ProtoMessage() {}
 
 func (x *WorkerMetrics) ProtoReflect() protoreflect.Message {
-	mi := &file_rpc_controlpb_control_proto_msgTypes[29]
+	mi := &file_rpc_controlpb_control_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2637,7 +3233,7 @@ func (x *WorkerMetrics) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WorkerMetrics.ProtoReflect.Descriptor instead.
 func (*WorkerMetrics) Descriptor() ([]byte, []int) {
-	return file_rpc_controlpb_control_proto_rawDescGZIP(), []int{29}
+	return file_rpc_controlpb_control_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *WorkerMetrics) GetTasks() []*TaskMetrics {
@@ -2660,14 +3256,16 @@ const file_rpc_controlpb_control_proto_rawDesc = "" +
 	"\x06sha256\x18\x01 \x01(\tR\x06sha256\x12\x12\n" +
 	"\x04size\x18\x02 \x01(\x03R\x04size\x12\x10\n" +
 	"\x03uri\x18\x03 \x01(\tR\x03uri\x12\x12\n" +
-	"\x04name\x18\x04 \x01(\tR\x04name\"\xd7\x02\n" +
+	"\x04name\x18\x04 \x01(\tR\x04name\"\xbf\x03\n" +
 	"\x0fFromTaskManager\x12\x14\n" +
 	"\x05epoch\x18\x01 \x01(\x04R\x05epoch\x127\n" +
 	"\bregister\x18\x02 \x01(\v2\x19.weft.control.v1.RegisterH\x00R\bregister\x12:\n" +
 	"\theartbeat\x18\x03 \x01(\v2\x1a.weft.control.v1.HeartbeatH\x00R\theartbeat\x126\n" +
 	"\x06worker\x18\x04 \x01(\v2\x1c.weft.control.v1.WorkerStateH\x00R\x06worker\x123\n" +
 	"\x05tasks\x18\x05 \x01(\v2\x1b.weft.control.v1.TaskStatesH\x00R\x05tasks\x12D\n" +
-	"\repoch_refused\x18\x06 \x01(\v2\x1d.weft.control.v1.EpochRefusedH\x00R\fepochRefusedB\x06\n" +
+	"\repoch_refused\x18\x06 \x01(\v2\x1d.weft.control.v1.EpochRefusedH\x00R\fepochRefused\x124\n" +
+	"\aplanned\x18\a \x01(\v2\x18.weft.control.v1.PlannedH\x00R\aplanned\x120\n" +
+	"\x04file\x18\b \x01(\v2\x1a.weft.control.v1.FileReplyH\x00R\x04fileB\x06\n" +
 	"\x04kind\"\"\n" +
 	"\fEpochRefused\x12\x12\n" +
 	"\x04seen\x18\x01 \x01(\x04R\x04seen\"\x8b\x04\n" +
@@ -2716,7 +3314,7 @@ const file_rpc_controlpb_control_proto_rawDesc = "" +
 	"\x06job_id\x18\x01 \x01(\tR\x05jobId\x12\x1b\n" +
 	"\tvertex_id\x18\x02 \x01(\tR\bvertexId\x12\x18\n" +
 	"\asubtask\x18\x03 \x01(\x05R\asubtask\x12\x18\n" +
-	"\aattempt\x18\x04 \x01(\x05R\aattempt\"\xfb\x03\n" +
+	"\aattempt\x18\x04 \x01(\x05R\aattempt\"\xa6\x05\n" +
 	"\rToTaskManager\x12\x14\n" +
 	"\x05epoch\x18\x01 \x01(\x04R\x05epoch\x12=\n" +
 	"\n" +
@@ -2731,9 +3329,55 @@ const file_rpc_controlpb_control_proto_rawDesc = "" +
 	"\facknowledged\x18\b \x01(\x04H\x00R\facknowledged\x12\x1c\n" +
 	"\bshutdown\x18\t \x01(\tH\x00R\bshutdown\x12?\n" +
 	"\theartbeat\x18\n" +
-	" \x01(\v2\x1f.weft.control.v1.HeartbeatReplyH\x00R\theartbeatB\x06\n" +
+	" \x01(\v2\x1f.weft.control.v1.HeartbeatReplyH\x00R\theartbeat\x12;\n" +
+	"\n" +
+	"start_plan\x18\v \x01(\v2\x1a.weft.control.v1.StartPlanH\x00R\tstartPlan\x128\n" +
+	"\tstop_plan\x18\f \x01(\v2\x19.weft.control.v1.StopPlanH\x00R\bstopPlan\x122\n" +
+	"\x04file\x18\r \x01(\v2\x1c.weft.control.v1.FileRequestH\x00R\x04fileB\x06\n" +
 	"\x04kind\"\x10\n" +
-	"\x0eHeartbeatReply\"\xa6\x01\n" +
+	"\x0eHeartbeatReply\"\xb7\x03\n" +
+	"\tStartPlan\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12\x15\n" +
+	"\x06job_id\x18\x02 \x01(\tR\x05jobId\x120\n" +
+	"\x06binary\x18\x03 \x01(\v2\x18.weft.control.v1.BlobRefR\x06binary\x12\x12\n" +
+	"\x04args\x18\x04 \x03(\tR\x04args\x12M\n" +
+	"\venvironment\x18\x05 \x03(\v2+.weft.control.v1.StartPlan.EnvironmentEntryR\venvironment\x12>\n" +
+	"\x06config\x18\x06 \x03(\v2&.weft.control.v1.StartPlan.ConfigEntryR\x06config\x12\x1d\n" +
+	"\n" +
+	"timeout_ms\x18\a \x01(\x03R\ttimeoutMs\x12\x14\n" +
+	"\x05whole\x18\b \x01(\bR\x05whole\x1a>\n" +
+	"\x10EnvironmentEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\x1a9\n" +
+	"\vConfigEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"2\n" +
+	"\bStopPlan\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12\x16\n" +
+	"\x06reason\x18\x02 \x01(\tR\x06reason\"y\n" +
+	"\aPlanned\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12,\n" +
+	"\x05graph\x18\x02 \x01(\v2\x16.weft.plan.v1.JobGraphR\x05graph\x12\x14\n" +
+	"\x05error\x18\x03 \x01(\tR\x05error\x12\x1a\n" +
+	"\bexternal\x18\x04 \x01(\bR\bexternal\"\x8e\x01\n" +
+	"\vFileRequest\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\x04R\x02id\x12-\n" +
+	"\x04kind\x18\x02 \x01(\x0e2\x19.weft.control.v1.FileKindR\x04kind\x12\x12\n" +
+	"\x04name\x18\x03 \x01(\tR\x04name\x12\x16\n" +
+	"\x06offset\x18\x04 \x01(\x03R\x06offset\x12\x14\n" +
+	"\x05limit\x18\x05 \x01(\x05R\x05limit\"\x92\x01\n" +
+	"\tFileReply\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\x04R\x02id\x12\x14\n" +
+	"\x05error\x18\x02 \x01(\tR\x05error\x12\x18\n" +
+	"\amissing\x18\x03 \x01(\bR\amissing\x121\n" +
+	"\x05files\x18\x04 \x03(\v2\x1b.weft.control.v1.LoggedFileR\x05files\x12\x12\n" +
+	"\x04data\x18\x05 \x01(\fR\x04data\"U\n" +
+	"\n" +
+	"LoggedFile\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x12\n" +
+	"\x04size\x18\x02 \x01(\x03R\x04size\x12\x1f\n" +
+	"\vmodified_ms\x18\x03 \x01(\x03R\n" +
+	"modifiedMs\"\xa6\x01\n" +
 	"\n" +
 	"Registered\x122\n" +
 	"\x15heartbeat_interval_ms\x18\x01 \x01(\x03R\x13heartbeatIntervalMs\x120\n" +
@@ -2861,7 +3505,16 @@ const file_rpc_controlpb_control_proto_rawDesc = "" +
 	"sdkVersion\x12\x10\n" +
 	"\x03pid\x18\x04 \x01(\x05R\x03pid\"C\n" +
 	"\rWorkerMetrics\x122\n" +
-	"\x05tasks\x18\x01 \x03(\v2\x1c.weft.control.v1.TaskMetricsR\x05tasks*G\n" +
+	"\x05tasks\x18\x01 \x03(\v2\x1c.weft.control.v1.TaskMetricsR\x05tasks*R\n" +
+	"\bFileKind\x12\t\n" +
+	"\x05FILES\x10\x00\x12\x0e\n" +
+	"\n" +
+	"NAMED_FILE\x10\x01\x12\v\n" +
+	"\aOWN_LOG\x10\x02\x12\x0e\n" +
+	"\n" +
+	"OWN_OUTPUT\x10\x03\x12\x0e\n" +
+	"\n" +
+	"GOROUTINES\x10\x04*G\n" +
 	"\vWorkerPhase\x12\x13\n" +
 	"\x0fWORKER_STARTING\x10\x00\x12\x10\n" +
 	"\fWORKER_READY\x10\x01\x12\x11\n" +
@@ -2894,111 +3547,131 @@ func file_rpc_controlpb_control_proto_rawDescGZIP() []byte {
 	return file_rpc_controlpb_control_proto_rawDescData
 }
 
-var file_rpc_controlpb_control_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_rpc_controlpb_control_proto_msgTypes = make([]protoimpl.MessageInfo, 33)
+var file_rpc_controlpb_control_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
+var file_rpc_controlpb_control_proto_msgTypes = make([]protoimpl.MessageInfo, 41)
 var file_rpc_controlpb_control_proto_goTypes = []any{
-	(WorkerPhase)(0),           // 0: weft.control.v1.WorkerPhase
-	(ExecutionState)(0),        // 1: weft.control.v1.ExecutionState
-	(*BlobRequest)(nil),        // 2: weft.control.v1.BlobRequest
-	(*BlobChunk)(nil),          // 3: weft.control.v1.BlobChunk
-	(*BlobRef)(nil),            // 4: weft.control.v1.BlobRef
-	(*FromTaskManager)(nil),    // 5: weft.control.v1.FromTaskManager
-	(*EpochRefused)(nil),       // 6: weft.control.v1.EpochRefused
-	(*Register)(nil),           // 7: weft.control.v1.Register
-	(*Heartbeat)(nil),          // 8: weft.control.v1.Heartbeat
-	(*WorkerUsage)(nil),        // 9: weft.control.v1.WorkerUsage
-	(*TaskMetrics)(nil),        // 10: weft.control.v1.TaskMetrics
-	(*AttemptId)(nil),          // 11: weft.control.v1.AttemptId
-	(*ToTaskManager)(nil),      // 12: weft.control.v1.ToTaskManager
-	(*HeartbeatReply)(nil),     // 13: weft.control.v1.HeartbeatReply
-	(*Registered)(nil),         // 14: weft.control.v1.Registered
-	(*StartWorker)(nil),        // 15: weft.control.v1.StartWorker
-	(*StopWorker)(nil),         // 16: weft.control.v1.StopWorker
-	(*WorkerState)(nil),        // 17: weft.control.v1.WorkerState
-	(*Deploy)(nil),             // 18: weft.control.v1.Deploy
-	(*TaskDeployment)(nil),     // 19: weft.control.v1.TaskDeployment
-	(*InputGate)(nil),          // 20: weft.control.v1.InputGate
-	(*Channel)(nil),            // 21: weft.control.v1.Channel
-	(*ResultPartition)(nil),    // 22: weft.control.v1.ResultPartition
-	(*CancelTasks)(nil),        // 23: weft.control.v1.CancelTasks
-	(*TaskStates)(nil),         // 24: weft.control.v1.TaskStates
-	(*TaskState)(nil),          // 25: weft.control.v1.TaskState
-	(*ToWorker)(nil),           // 26: weft.control.v1.ToWorker
-	(*ResourceShare)(nil),      // 27: weft.control.v1.ResourceShare
-	(*WorkerStart)(nil),        // 28: weft.control.v1.WorkerStart
-	(*FromWorker)(nil),         // 29: weft.control.v1.FromWorker
-	(*WorkerHello)(nil),        // 30: weft.control.v1.WorkerHello
-	(*WorkerMetrics)(nil),      // 31: weft.control.v1.WorkerMetrics
-	nil,                        // 32: weft.control.v1.StartWorker.EnvironmentEntry
-	nil,                        // 33: weft.control.v1.StartWorker.ConfigEntry
-	nil,                        // 34: weft.control.v1.WorkerStart.ConfigEntry
-	(*planpb.JobGraph)(nil),    // 35: weft.plan.v1.JobGraph
-	(*planpb.JobResult)(nil),   // 36: weft.plan.v1.JobResult
-	(*planpb.Failure)(nil),     // 37: weft.plan.v1.Failure
-	(*planpb.Accumulator)(nil), // 38: weft.plan.v1.Accumulator
+	(FileKind)(0),              // 0: weft.control.v1.FileKind
+	(WorkerPhase)(0),           // 1: weft.control.v1.WorkerPhase
+	(ExecutionState)(0),        // 2: weft.control.v1.ExecutionState
+	(*BlobRequest)(nil),        // 3: weft.control.v1.BlobRequest
+	(*BlobChunk)(nil),          // 4: weft.control.v1.BlobChunk
+	(*BlobRef)(nil),            // 5: weft.control.v1.BlobRef
+	(*FromTaskManager)(nil),    // 6: weft.control.v1.FromTaskManager
+	(*EpochRefused)(nil),       // 7: weft.control.v1.EpochRefused
+	(*Register)(nil),           // 8: weft.control.v1.Register
+	(*Heartbeat)(nil),          // 9: weft.control.v1.Heartbeat
+	(*WorkerUsage)(nil),        // 10: weft.control.v1.WorkerUsage
+	(*TaskMetrics)(nil),        // 11: weft.control.v1.TaskMetrics
+	(*AttemptId)(nil),          // 12: weft.control.v1.AttemptId
+	(*ToTaskManager)(nil),      // 13: weft.control.v1.ToTaskManager
+	(*HeartbeatReply)(nil),     // 14: weft.control.v1.HeartbeatReply
+	(*StartPlan)(nil),          // 15: weft.control.v1.StartPlan
+	(*StopPlan)(nil),           // 16: weft.control.v1.StopPlan
+	(*Planned)(nil),            // 17: weft.control.v1.Planned
+	(*FileRequest)(nil),        // 18: weft.control.v1.FileRequest
+	(*FileReply)(nil),          // 19: weft.control.v1.FileReply
+	(*LoggedFile)(nil),         // 20: weft.control.v1.LoggedFile
+	(*Registered)(nil),         // 21: weft.control.v1.Registered
+	(*StartWorker)(nil),        // 22: weft.control.v1.StartWorker
+	(*StopWorker)(nil),         // 23: weft.control.v1.StopWorker
+	(*WorkerState)(nil),        // 24: weft.control.v1.WorkerState
+	(*Deploy)(nil),             // 25: weft.control.v1.Deploy
+	(*TaskDeployment)(nil),     // 26: weft.control.v1.TaskDeployment
+	(*InputGate)(nil),          // 27: weft.control.v1.InputGate
+	(*Channel)(nil),            // 28: weft.control.v1.Channel
+	(*ResultPartition)(nil),    // 29: weft.control.v1.ResultPartition
+	(*CancelTasks)(nil),        // 30: weft.control.v1.CancelTasks
+	(*TaskStates)(nil),         // 31: weft.control.v1.TaskStates
+	(*TaskState)(nil),          // 32: weft.control.v1.TaskState
+	(*ToWorker)(nil),           // 33: weft.control.v1.ToWorker
+	(*ResourceShare)(nil),      // 34: weft.control.v1.ResourceShare
+	(*WorkerStart)(nil),        // 35: weft.control.v1.WorkerStart
+	(*FromWorker)(nil),         // 36: weft.control.v1.FromWorker
+	(*WorkerHello)(nil),        // 37: weft.control.v1.WorkerHello
+	(*WorkerMetrics)(nil),      // 38: weft.control.v1.WorkerMetrics
+	nil,                        // 39: weft.control.v1.StartPlan.EnvironmentEntry
+	nil,                        // 40: weft.control.v1.StartPlan.ConfigEntry
+	nil,                        // 41: weft.control.v1.StartWorker.EnvironmentEntry
+	nil,                        // 42: weft.control.v1.StartWorker.ConfigEntry
+	nil,                        // 43: weft.control.v1.WorkerStart.ConfigEntry
+	(*planpb.JobGraph)(nil),    // 44: weft.plan.v1.JobGraph
+	(*planpb.JobResult)(nil),   // 45: weft.plan.v1.JobResult
+	(*planpb.Failure)(nil),     // 46: weft.plan.v1.Failure
+	(*planpb.Accumulator)(nil), // 47: weft.plan.v1.Accumulator
 }
 var file_rpc_controlpb_control_proto_depIdxs = []int32{
-	7,  // 0: weft.control.v1.FromTaskManager.register:type_name -> weft.control.v1.Register
-	8,  // 1: weft.control.v1.FromTaskManager.heartbeat:type_name -> weft.control.v1.Heartbeat
-	17, // 2: weft.control.v1.FromTaskManager.worker:type_name -> weft.control.v1.WorkerState
-	24, // 3: weft.control.v1.FromTaskManager.tasks:type_name -> weft.control.v1.TaskStates
-	6,  // 4: weft.control.v1.FromTaskManager.epoch_refused:type_name -> weft.control.v1.EpochRefused
-	17, // 5: weft.control.v1.Register.workers:type_name -> weft.control.v1.WorkerState
-	25, // 6: weft.control.v1.Register.tasks:type_name -> weft.control.v1.TaskState
-	10, // 7: weft.control.v1.Heartbeat.metrics:type_name -> weft.control.v1.TaskMetrics
-	9,  // 8: weft.control.v1.Heartbeat.workers:type_name -> weft.control.v1.WorkerUsage
-	11, // 9: weft.control.v1.TaskMetrics.attempt:type_name -> weft.control.v1.AttemptId
-	14, // 10: weft.control.v1.ToTaskManager.registered:type_name -> weft.control.v1.Registered
-	15, // 11: weft.control.v1.ToTaskManager.start_worker:type_name -> weft.control.v1.StartWorker
-	16, // 12: weft.control.v1.ToTaskManager.stop_worker:type_name -> weft.control.v1.StopWorker
-	18, // 13: weft.control.v1.ToTaskManager.deploy:type_name -> weft.control.v1.Deploy
-	23, // 14: weft.control.v1.ToTaskManager.cancel:type_name -> weft.control.v1.CancelTasks
-	13, // 15: weft.control.v1.ToTaskManager.heartbeat:type_name -> weft.control.v1.HeartbeatReply
-	4,  // 16: weft.control.v1.StartWorker.binary:type_name -> weft.control.v1.BlobRef
-	32, // 17: weft.control.v1.StartWorker.environment:type_name -> weft.control.v1.StartWorker.EnvironmentEntry
-	4,  // 18: weft.control.v1.StartWorker.files:type_name -> weft.control.v1.BlobRef
-	35, // 19: weft.control.v1.StartWorker.graph:type_name -> weft.plan.v1.JobGraph
-	36, // 20: weft.control.v1.StartWorker.previous_results:type_name -> weft.plan.v1.JobResult
-	33, // 21: weft.control.v1.StartWorker.config:type_name -> weft.control.v1.StartWorker.ConfigEntry
-	0,  // 22: weft.control.v1.WorkerState.phase:type_name -> weft.control.v1.WorkerPhase
-	37, // 23: weft.control.v1.WorkerState.failure:type_name -> weft.plan.v1.Failure
-	19, // 24: weft.control.v1.Deploy.tasks:type_name -> weft.control.v1.TaskDeployment
-	11, // 25: weft.control.v1.Deploy.coordinator:type_name -> weft.control.v1.AttemptId
-	11, // 26: weft.control.v1.TaskDeployment.id:type_name -> weft.control.v1.AttemptId
-	20, // 27: weft.control.v1.TaskDeployment.inputs:type_name -> weft.control.v1.InputGate
-	22, // 28: weft.control.v1.TaskDeployment.outputs:type_name -> weft.control.v1.ResultPartition
-	21, // 29: weft.control.v1.InputGate.channels:type_name -> weft.control.v1.Channel
-	11, // 30: weft.control.v1.Channel.producer:type_name -> weft.control.v1.AttemptId
-	11, // 31: weft.control.v1.ResultPartition.consumers:type_name -> weft.control.v1.AttemptId
-	11, // 32: weft.control.v1.CancelTasks.attempts:type_name -> weft.control.v1.AttemptId
-	25, // 33: weft.control.v1.TaskStates.tasks:type_name -> weft.control.v1.TaskState
-	11, // 34: weft.control.v1.TaskState.id:type_name -> weft.control.v1.AttemptId
-	1,  // 35: weft.control.v1.TaskState.state:type_name -> weft.control.v1.ExecutionState
-	37, // 36: weft.control.v1.TaskState.failure:type_name -> weft.plan.v1.Failure
-	38, // 37: weft.control.v1.TaskState.accumulators:type_name -> weft.plan.v1.Accumulator
-	10, // 38: weft.control.v1.TaskState.metrics:type_name -> weft.control.v1.TaskMetrics
-	28, // 39: weft.control.v1.ToWorker.start:type_name -> weft.control.v1.WorkerStart
-	18, // 40: weft.control.v1.ToWorker.deploy:type_name -> weft.control.v1.Deploy
-	23, // 41: weft.control.v1.ToWorker.cancel:type_name -> weft.control.v1.CancelTasks
-	27, // 42: weft.control.v1.ToWorker.share:type_name -> weft.control.v1.ResourceShare
-	35, // 43: weft.control.v1.WorkerStart.graph:type_name -> weft.plan.v1.JobGraph
-	36, // 44: weft.control.v1.WorkerStart.previous_results:type_name -> weft.plan.v1.JobResult
-	34, // 45: weft.control.v1.WorkerStart.config:type_name -> weft.control.v1.WorkerStart.ConfigEntry
-	27, // 46: weft.control.v1.WorkerStart.share:type_name -> weft.control.v1.ResourceShare
-	30, // 47: weft.control.v1.FromWorker.hello:type_name -> weft.control.v1.WorkerHello
-	17, // 48: weft.control.v1.FromWorker.state:type_name -> weft.control.v1.WorkerState
-	24, // 49: weft.control.v1.FromWorker.tasks:type_name -> weft.control.v1.TaskStates
-	31, // 50: weft.control.v1.FromWorker.metrics:type_name -> weft.control.v1.WorkerMetrics
-	10, // 51: weft.control.v1.WorkerMetrics.tasks:type_name -> weft.control.v1.TaskMetrics
-	5,  // 52: weft.control.v1.JobManager.Session:input_type -> weft.control.v1.FromTaskManager
-	2,  // 53: weft.control.v1.JobManager.Blob:input_type -> weft.control.v1.BlobRequest
-	12, // 54: weft.control.v1.JobManager.Session:output_type -> weft.control.v1.ToTaskManager
-	3,  // 55: weft.control.v1.JobManager.Blob:output_type -> weft.control.v1.BlobChunk
-	54, // [54:56] is the sub-list for method output_type
-	52, // [52:54] is the sub-list for method input_type
-	52, // [52:52] is the sub-list for extension type_name
-	52, // [52:52] is the sub-list for extension extendee
-	0,  // [0:52] is the sub-list for field type_name
+	8,  // 0: weft.control.v1.FromTaskManager.register:type_name -> weft.control.v1.Register
+	9,  // 1: weft.control.v1.FromTaskManager.heartbeat:type_name -> weft.control.v1.Heartbeat
+	24, // 2: weft.control.v1.FromTaskManager.worker:type_name -> weft.control.v1.WorkerState
+	31, // 3: weft.control.v1.FromTaskManager.tasks:type_name -> weft.control.v1.TaskStates
+	7,  // 4: weft.control.v1.FromTaskManager.epoch_refused:type_name -> weft.control.v1.EpochRefused
+	17, // 5: weft.control.v1.FromTaskManager.planned:type_name -> weft.control.v1.Planned
+	19, // 6: weft.control.v1.FromTaskManager.file:type_name -> weft.control.v1.FileReply
+	24, // 7: weft.control.v1.Register.workers:type_name -> weft.control.v1.WorkerState
+	32, // 8: weft.control.v1.Register.tasks:type_name -> weft.control.v1.TaskState
+	11, // 9: weft.control.v1.Heartbeat.metrics:type_name -> weft.control.v1.TaskMetrics
+	10, // 10: weft.control.v1.Heartbeat.workers:type_name -> weft.control.v1.WorkerUsage
+	12, // 11: weft.control.v1.TaskMetrics.attempt:type_name -> weft.control.v1.AttemptId
+	21, // 12: weft.control.v1.ToTaskManager.registered:type_name -> weft.control.v1.Registered
+	22, // 13: weft.control.v1.ToTaskManager.start_worker:type_name -> weft.control.v1.StartWorker
+	23, // 14: weft.control.v1.ToTaskManager.stop_worker:type_name -> weft.control.v1.StopWorker
+	25, // 15: weft.control.v1.ToTaskManager.deploy:type_name -> weft.control.v1.Deploy
+	30, // 16: weft.control.v1.ToTaskManager.cancel:type_name -> weft.control.v1.CancelTasks
+	14, // 17: weft.control.v1.ToTaskManager.heartbeat:type_name -> weft.control.v1.HeartbeatReply
+	15, // 18: weft.control.v1.ToTaskManager.start_plan:type_name -> weft.control.v1.StartPlan
+	16, // 19: weft.control.v1.ToTaskManager.stop_plan:type_name -> weft.control.v1.StopPlan
+	18, // 20: weft.control.v1.ToTaskManager.file:type_name -> weft.control.v1.FileRequest
+	5,  // 21: weft.control.v1.StartPlan.binary:type_name -> weft.control.v1.BlobRef
+	39, // 22: weft.control.v1.StartPlan.environment:type_name -> weft.control.v1.StartPlan.EnvironmentEntry
+	40, // 23: weft.control.v1.StartPlan.config:type_name -> weft.control.v1.StartPlan.ConfigEntry
+	44, // 24: weft.control.v1.Planned.graph:type_name -> weft.plan.v1.JobGraph
+	0,  // 25: weft.control.v1.FileRequest.kind:type_name -> weft.control.v1.FileKind
+	20, // 26: weft.control.v1.FileReply.files:type_name -> weft.control.v1.LoggedFile
+	5,  // 27: weft.control.v1.StartWorker.binary:type_name -> weft.control.v1.BlobRef
+	41, // 28: weft.control.v1.StartWorker.environment:type_name -> weft.control.v1.StartWorker.EnvironmentEntry
+	5,  // 29: weft.control.v1.StartWorker.files:type_name -> weft.control.v1.BlobRef
+	44, // 30: weft.control.v1.StartWorker.graph:type_name -> weft.plan.v1.JobGraph
+	45, // 31: weft.control.v1.StartWorker.previous_results:type_name -> weft.plan.v1.JobResult
+	42, // 32: weft.control.v1.StartWorker.config:type_name -> weft.control.v1.StartWorker.ConfigEntry
+	1,  // 33: weft.control.v1.WorkerState.phase:type_name -> weft.control.v1.WorkerPhase
+	46, // 34: weft.control.v1.WorkerState.failure:type_name -> weft.plan.v1.Failure
+	26, // 35: weft.control.v1.Deploy.tasks:type_name -> weft.control.v1.TaskDeployment
+	12, // 36: weft.control.v1.Deploy.coordinator:type_name -> weft.control.v1.AttemptId
+	12, // 37: weft.control.v1.TaskDeployment.id:type_name -> weft.control.v1.AttemptId
+	27, // 38: weft.control.v1.TaskDeployment.inputs:type_name -> weft.control.v1.InputGate
+	29, // 39: weft.control.v1.TaskDeployment.outputs:type_name -> weft.control.v1.ResultPartition
+	28, // 40: weft.control.v1.InputGate.channels:type_name -> weft.control.v1.Channel
+	12, // 41: weft.control.v1.Channel.producer:type_name -> weft.control.v1.AttemptId
+	12, // 42: weft.control.v1.ResultPartition.consumers:type_name -> weft.control.v1.AttemptId
+	12, // 43: weft.control.v1.CancelTasks.attempts:type_name -> weft.control.v1.AttemptId
+	32, // 44: weft.control.v1.TaskStates.tasks:type_name -> weft.control.v1.TaskState
+	12, // 45: weft.control.v1.TaskState.id:type_name -> weft.control.v1.AttemptId
+	2,  // 46: weft.control.v1.TaskState.state:type_name -> weft.control.v1.ExecutionState
+	46, // 47: weft.control.v1.TaskState.failure:type_name -> weft.plan.v1.Failure
+	47, // 48: weft.control.v1.TaskState.accumulators:type_name -> weft.plan.v1.Accumulator
+	11, // 49: weft.control.v1.TaskState.metrics:type_name -> weft.control.v1.TaskMetrics
+	35, // 50: weft.control.v1.ToWorker.start:type_name -> weft.control.v1.WorkerStart
+	25, // 51: weft.control.v1.ToWorker.deploy:type_name -> weft.control.v1.Deploy
+	30, // 52: weft.control.v1.ToWorker.cancel:type_name -> weft.control.v1.CancelTasks
+	34, // 53: weft.control.v1.ToWorker.share:type_name -> weft.control.v1.ResourceShare
+	44, // 54: weft.control.v1.WorkerStart.graph:type_name -> weft.plan.v1.JobGraph
+	45, // 55: weft.control.v1.WorkerStart.previous_results:type_name -> weft.plan.v1.JobResult
+	43, // 56: weft.control.v1.WorkerStart.config:type_name -> weft.control.v1.WorkerStart.ConfigEntry
+	34, // 57: weft.control.v1.WorkerStart.share:type_name -> weft.control.v1.ResourceShare
+	37, // 58: weft.control.v1.FromWorker.hello:type_name -> weft.control.v1.WorkerHello
+	24, // 59: weft.control.v1.FromWorker.state:type_name -> weft.control.v1.WorkerState
+	31, // 60: weft.control.v1.FromWorker.tasks:type_name -> weft.control.v1.TaskStates
+	38, // 61: weft.control.v1.FromWorker.metrics:type_name -> weft.control.v1.WorkerMetrics
+	11, // 62: weft.control.v1.WorkerMetrics.tasks:type_name -> weft.control.v1.TaskMetrics
+	6,  // 63: weft.control.v1.JobManager.Session:input_type -> weft.control.v1.FromTaskManager
+	3,  // 64: weft.control.v1.JobManager.Blob:input_type -> weft.control.v1.BlobRequest
+	13, // 65: weft.control.v1.JobManager.Session:output_type -> weft.control.v1.ToTaskManager
+	4,  // 66: weft.control.v1.JobManager.Blob:output_type -> weft.control.v1.BlobChunk
+	65, // [65:67] is the sub-list for method output_type
+	63, // [63:65] is the sub-list for method input_type
+	63, // [63:63] is the sub-list for extension type_name
+	63, // [63:63] is the sub-list for extension extendee
+	0,  // [0:63] is the sub-list for field type_name
 }
 
 func init() { file_rpc_controlpb_control_proto_init() }
@@ -3012,6 +3685,8 @@ func file_rpc_controlpb_control_proto_init() {
 		(*FromTaskManager_Worker)(nil),
 		(*FromTaskManager_Tasks)(nil),
 		(*FromTaskManager_EpochRefused)(nil),
+		(*FromTaskManager_Planned)(nil),
+		(*FromTaskManager_File)(nil),
 	}
 	file_rpc_controlpb_control_proto_msgTypes[10].OneofWrappers = []any{
 		(*ToTaskManager_Registered)(nil),
@@ -3023,15 +3698,18 @@ func file_rpc_controlpb_control_proto_init() {
 		(*ToTaskManager_Acknowledged)(nil),
 		(*ToTaskManager_Shutdown)(nil),
 		(*ToTaskManager_Heartbeat)(nil),
+		(*ToTaskManager_StartPlan)(nil),
+		(*ToTaskManager_StopPlan)(nil),
+		(*ToTaskManager_File)(nil),
 	}
-	file_rpc_controlpb_control_proto_msgTypes[24].OneofWrappers = []any{
+	file_rpc_controlpb_control_proto_msgTypes[30].OneofWrappers = []any{
 		(*ToWorker_Start)(nil),
 		(*ToWorker_Deploy)(nil),
 		(*ToWorker_Cancel)(nil),
 		(*ToWorker_Share)(nil),
 		(*ToWorker_Acknowledged)(nil),
 	}
-	file_rpc_controlpb_control_proto_msgTypes[27].OneofWrappers = []any{
+	file_rpc_controlpb_control_proto_msgTypes[33].OneofWrappers = []any{
 		(*FromWorker_Hello)(nil),
 		(*FromWorker_State)(nil),
 		(*FromWorker_Tasks)(nil),
@@ -3042,8 +3720,8 @@ func file_rpc_controlpb_control_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_rpc_controlpb_control_proto_rawDesc), len(file_rpc_controlpb_control_proto_rawDesc)),
-			NumEnums:      2,
-			NumMessages:   33,
+			NumEnums:      3,
+			NumMessages:   41,
 			NumExtensions: 0,
 			NumServices:   1,
 		},
