@@ -18,7 +18,6 @@ import (
 	hadoopconf "github.com/weft-project/weft/internal/hadoop/conf"
 	"github.com/weft-project/weft/internal/hadoop/rpc"
 	"github.com/weft-project/weft/internal/hadoop/token"
-	"github.com/weft-project/weft/internal/jobbinary"
 	"github.com/weft-project/weft/jobmanager"
 	"github.com/weft-project/weft/rest"
 	"github.com/weft-project/weft/security"
@@ -268,14 +267,12 @@ func (a *application) server(backend rest.Backend) (*rest.Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	var jars *rest.Jars
-	if a.target() == config.TargetSession {
-		if jars, err = rest.NewJars(path.Join(a.Dir, "jars"), jobbinary.CheckOwn); err != nil {
-			return nil, err
-		}
+	jars, err := a.jars()
+	if err != nil {
+		return nil, err
 	}
 	return rest.NewServer(rest.Options{
-		Backend: backend, Jars: jars, Token: a.secret.Derive("rest-owner").Hex(), NoAuth: config.Get(a.config, config.RESTAuth) == "none",
+		Backend: backend, Jars: jars, KeepProgram: a.keepProgram, Token: a.secret.Derive("rest-owner").Hex(), NoAuth: config.Get(a.config, config.RESTAuth) == "none",
 		ProxyHosts: proxyHosts(a.hadoop), LogDir: a.LogDir, Pages: pages, Log: a.Log,
 	})
 }
