@@ -48,6 +48,9 @@ func NewBlobs(dir string) (*Blobs, error) {
 	return &Blobs{dir: dir, now: time.Now, used: map[string]int{}, touched: map[string]time.Time{}}, nil
 }
 
+// Dir is the store's directory.
+func (b *Blobs) Dir() string { return b.dir }
+
 // path is where a blob lies; an error for what is no hash, so that nobody gives the name of another file.
 func (b *Blobs) path(hash string) (string, error) {
 	if raw, err := hex.DecodeString(hash); err != nil || len(raw) != sha256.Size || strings.ToLower(hash) != hash {

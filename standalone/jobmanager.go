@@ -84,9 +84,13 @@ func (o *Options) serve(ctx context.Context, jm *jobmanager.JobManager, secret s
 	if err != nil {
 		return err
 	}
+	jars, err := newJars(blobs)
+	if err != nil {
+		return err
+	}
 	server, err := rest.NewServer(rest.Options{
 		Backend: jm.Backend(), Token: secret.Derive(security.LabelRESTOwner).Hex(), NoAuth: config.Get(o.Config, config.RESTAuth) == "none",
-		LogDir: o.LogDir, LogName: o.Name, Pages: pages, Blobs: blobs, Log: o.Log,
+		LogDir: o.LogDir, LogName: o.Name, Pages: pages, Blobs: blobs, Jars: jars, KeepProgram: keepProgram(blobs), Log: o.Log,
 	})
 	if err != nil {
 		return err
