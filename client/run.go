@@ -276,22 +276,9 @@ func (r *jobRun) checkFiles(ctx context.Context, g *planpb.JobGraph) error {
 	return explainStore(ofJob(planproc.CheckFiles(ctx, stores, g)))
 }
 
-// passedOn are the variables of the client's environment that workers get, if set (W2): what decides how text is read and
-// written. Others are given by containerized.taskmanager.env.NAME.
-var passedOn = []string{"LANG", "LC_ALL", "LC_CTYPE", "LC_COLLATE", "LC_NUMERIC", "TZ"}
-
 // jobEnvironment is what workers get of the client's environment.
 func (c *Client) jobEnvironment() map[string]string {
-	out := map[string]string{}
-	for _, k := range passedOn {
-		if v := c.Getenv(k); v != "" {
-			out[k] = v
-		}
-	}
-	for k, v := range c.Config.WithPrefix("containerized.taskmanager.env.") {
-		out[k] = v
-	}
-	return out
+	return planproc.Environment(c.Getenv, c.Config.WithPrefix("containerized.taskmanager.env."))
 }
 
 // follow shows what happens to a job until it has ended.

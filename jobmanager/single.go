@@ -16,6 +16,9 @@ import (
 // ErrStopped is what waits end with when the JobManager has ended.
 var ErrStopped = errStopped
 
+// TargetOneMain is the target of a cluster without YARN that is there for the jobs of one main.
+const TargetOneMain = "standalone-job"
+
 // fetchPoll is how often Fetched looks.
 const fetchPoll = 20 * time.Millisecond
 
@@ -28,6 +31,8 @@ func (m *JobManager) takes(r *restpb.SubmitRequest) error {
 		}
 	case config.TargetApplication:
 		return rest.Conflict("the jobs of this cluster come from its own main: start a session with yarn-session.sh to submit jobs to")
+	case TargetOneMain:
+		return rest.Conflict("the jobs of this cluster come from its own main: start a cluster with start-cluster.sh to submit jobs to")
 	}
 	return nil
 }

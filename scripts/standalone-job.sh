@@ -1,5 +1,5 @@
 #!/bin/sh
-# Says what to use in the place of Flink's script of this name. Try --help.
+# Starts or ends a JobManager for one job's main on this machine. Try --help.
 set -eu
 self=$0
 # The directory of this script with symbolic links resolved.

@@ -123,6 +123,14 @@ func isLocal(host string) bool {
 	return true
 }
 
+// DaemonJob is Daemon for standalone-job.sh; args are those of the process, behind the verb.
+func (s *Scripts) DaemonJob(ctx context.Context, verb string, args []string) error {
+	if verb == "start" {
+		return s.start(ctx, jobKind, args)
+	}
+	return s.stop(ctx, jobKind, verb == "stop-all")
+}
+
 // Daemon does what jobmanager.sh and taskmanager.sh are asked for: start, stop, stop-all. start-foreground is the caller's.
 func (s *Scripts) Daemon(ctx context.Context, name string, args []string) error {
 	k := taskManagerKind

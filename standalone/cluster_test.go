@@ -7,251 +7,16 @@ import (
 	"fmt"
 	"net"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
 	"slices"
-	"sort"
 	"strconv"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
-	"time"
 
-	"github.com/weft-project/weft/id"
 	"github.com/weft-project/weft/rest"
 )
-
-// patience bounds everything a test waits for.
-const patience = 2 * time.Minute
-
-// built is a distribution's binaries, made once for a test process.
-var built = sync.OnceValues(func() (string, error) {
-	dir, err := os.MkdirTemp("", "weft-standalone-")
-	if err != nil {
-		return "", err
-	}
-	for out, pkg := range map[string]string{"bin/weft": "../cmd/weft", "wordcount": "../examples/wordcount", "testjob": "../internal/acceptance/testjob"} {
-		cmd := exec.Command("go", "build", "-buildvcs=false", "-ldflags=-s -w", "-o", filepath.Join(dir, out), pkg)
-		if text, err := cmd.CombinedOutput(); err != nil {
-			return dir, fmt.Errorf("build %s: %w: %s", pkg, err, text)
-		}
-	}
-	scripts, err := filepath.Glob("../scripts/*.sh")
-	if err != nil {
-		return dir, err
-	}
-	for _, s := range scripts {
-		b, err := os.ReadFile(s)
-		if err == nil {
-			err = os.WriteFile(filepath.Join(dir, "bin", filepath.Base(s)), b, 0o755)
-		}
-		if err != nil {
-			return dir, err
-		}
-	}
-	return dir, nil
-})
-
-// TestMain removes what was built.
-func TestMain(m *testing.M) {
-	code := m.Run()
-	if dir, err := built(); err == nil {
-		_ = os.RemoveAll(dir)
-	}
-	os.Exit(code)
-}
-
-// site is a configuration and the directories of a user of it.
-type site struct {
-	t                    *testing.T
-	dist, conf, tmp, log string
-	restPort             int
-	env                  []string
-}
-
-// newSite makes a configuration with free ports; lines are added to it.
-func newSite(t *testing.T, workers string, lines ...string) *site {
-	t.Helper()
-	dist, err := built()
-	if err != nil {
-		t.Fatal(err)
-	}
-	s := &site{t: t, dist: dist, conf: t.TempDir(), tmp: t.TempDir(), log: t.TempDir(), restPort: freePort(t)}
-	s.write("config.yaml", strings.Join(append(lines, "rest.port: "+strconv.Itoa(s.restPort), "jobmanager.rpc.port: "+strconv.Itoa(freePort(t)),
-		"env.log.dir: "+s.log, "taskmanager.memory.process.size: 512m"), "\n"))
-	s.write("workers", workers)
-	for _, kv := range os.Environ() {
-		switch k, _, _ := strings.Cut(kv, "="); k {
-		case "HOME", "TMPDIR", "HADOOP_CONF_DIR", "YARN_CONF_DIR", "HADOOP_HOME", "WEFT_CONF_DIR", "FLINK_CONF_DIR":
-		default:
-			s.env = append(s.env, kv)
-		}
-	}
-	s.env = append(s.env, "HOME="+t.TempDir(), "TMPDIR="+s.tmp, "WEFT_CONF_DIR="+s.conf)
-	return s
-}
-
-func freePort(t *testing.T) int {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port
-}
-
-func (s *site) write(name, text string) {
-	s.t.Helper()
-	if err := os.WriteFile(filepath.Join(s.conf, name), []byte(text+"\n"), 0o600); err != nil {
-		s.t.Fatal(err)
-	}
-}
-
-// command makes a command of the distribution.
-func (s *site) command(ctx context.Context, name string, args ...string) (*exec.Cmd, *bytes.Buffer) {
-	cmd := exec.CommandContext(ctx, filepath.Join(s.dist, "bin", name), args...)
-	out := &bytes.Buffer{}
-	cmd.Stdout, cmd.Stderr, cmd.Env, cmd.Dir = out, out, s.env, s.tmp
-	return cmd, out
-}
-
-// do runs a command to its end and gives its output and exit code.
-func (s *site) do(name string, args ...string) (string, int) {
-	s.t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
-	defer cancel()
-	cmd, out := s.command(ctx, name, args...)
-	err := cmd.Run()
-	var exit *exec.ExitError
-	if err != nil && !errors.As(err, &exit) {
-		s.t.Fatal(err)
-	}
-	return out.String(), cmd.ProcessState.ExitCode()
-}
-
-// ok runs a command that must succeed.
-func (s *site) ok(name string, args ...string) string {
-	s.t.Helper()
-	out, code := s.do(name, args...)
-	if code != 0 {
-		s.t.Fatalf("%s %v: exit code %d\n%s", name, args, code, out)
-	}
-	return out
-}
-
-// start starts the cluster, which ends with the test.
-func (s *site) start() string {
-	s.t.Helper()
-	s.t.Cleanup(func() { s.do("stop-cluster.sh") })
-	return s.ok("start-cluster.sh")
-}
-
-// until waits for a condition.
-func (s *site) until(what string, condition func() bool) {
-	s.t.Helper()
-	look := time.NewTicker(20 * time.Millisecond)
-	defer look.Stop()
-	deadline := time.After(patience)
-	for !condition() {
-		select {
-		case <-look.C:
-		case <-deadline:
-			s.t.Fatalf("waited in vain until %s", what)
-		}
-	}
-}
-
-// client talks to the JobManager as its owner.
-func (s *site) client() *rest.Client {
-	s.t.Helper()
-	c, err := rest.NewClient(rest.ClientOptions{Address: "127.0.0.1:" + strconv.Itoa(s.restPort), Token: strings.TrimSpace(s.ok("jobmanager.sh", "token"))})
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	s.t.Cleanup(c.Close)
-	return c
-}
-
-// slots waits until the cluster has that many.
-func (s *site) slots(c *rest.Client, n int) {
-	s.t.Helper()
-	s.until(fmt.Sprintf("there are %d slots", n), func() bool {
-		o, err := c.Overview(context.Background())
-		return err == nil && o.SlotsTotal == n
-	})
-}
-
-// input writes a text and gives its URI and what its words count to.
-func (s *site) input(lines int) (uri string, counts []string) {
-	s.t.Helper()
-	var text strings.Builder
-	n := map[string]int{}
-	for i := range lines {
-		words := []string{"weft", []string{"warp", "yarn", "loom"}[i%3], string(rune('a' + i%26))}
-		for _, w := range words {
-			n[w]++
-		}
-		text.WriteString(strings.Join(words, ", ") + "\n")
-	}
-	for w, k := range n {
-		counts = append(counts, fmt.Sprintf("%s %d", w, k))
-	}
-	sort.Strings(counts)
-	path := filepath.Join(s.t.TempDir(), "in.txt")
-	if err := os.WriteFile(path, []byte(text.String()), 0o600); err != nil {
-		s.t.Fatal(err)
-	}
-	return "file://" + path, counts
-}
-
-// compare reads what a job has written.
-func (s *site) compare(dir string, want []string) {
-	s.t.Helper()
-	var got []string
-	files, err := filepath.Glob(dir + "/*")
-	if err != nil || len(files) == 0 {
-		s.t.Fatalf("%s: %v, %v", dir, files, err)
-	}
-	for _, f := range files {
-		b, err := os.ReadFile(f)
-		if err != nil {
-			s.t.Fatal(err)
-		}
-		got = append(got, strings.Fields(strings.ReplaceAll(string(b), " ", "="))...)
-	}
-	sort.Strings(got)
-	for i := range got {
-		got[i] = strings.ReplaceAll(got[i], "=", " ")
-	}
-	if !slices.Equal(got, want) {
-		s.t.Errorf("%s: %v, expected %v", dir, got, want)
-	}
-}
-
-// processes are those that run a file of the distribution or of the site's directory for temporary files.
-func (s *site) processes() []string {
-	var out []string
-	dirs, _ := filepath.Glob("/proc/[0-9]*/exe")
-	for _, exe := range dirs {
-		env, err := os.ReadFile(filepath.Join(filepath.Dir(exe), "environ"))
-		if path, linkErr := os.Readlink(exe); linkErr == nil && err == nil && bytes.Contains(env, []byte("TMPDIR="+s.tmp)) {
-			out = append(out, exe+" "+path)
-		}
-	}
-	return out
-}
-
-// empty checks that nothing of the cluster is left.
-func (s *site) empty() {
-	s.t.Helper()
-	s.until(fmt.Sprintf("nothing runs: %v", s.processes()), func() bool { return len(s.processes()) == 0 })
-	if entries, err := os.ReadDir(s.tmp); err != nil || len(entries) > 0 {
-		s.t.Errorf("left in the directory for temporary files: %v, %v", entries, err)
-	}
-}
 
 var jobID = regexp.MustCompile(`JobID ([0-9a-f]{32})`)
 
@@ -271,14 +36,14 @@ func TestCluster(t *testing.T) {
 	}
 	c := s.client()
 	s.slots(c, 2)
-	in, counts := s.input(3000)
+	in, counts := s.input()
 	results := t.TempDir()
-	out = s.ok("weft", "run", "-p", "2", filepath.Join(s.dist, "wordcount"), "-input", in, "-output", "file://"+results+"/one")
+	out = s.ok("weft", "run", "-p", "2", s.job, "-input", in, "-output", "file://"+results+"/one")
 	if !strings.Contains(out, "to the JobManager") || !jobID.MatchString(out) {
 		t.Errorf("run: %s", out)
 	}
 	s.compare(results+"/one", counts)
-	out = s.ok("weft", "run", "-m", "localhost:"+strconv.Itoa(s.restPort), filepath.Join(s.dist, "wordcount"), "-input", in, "-output", "file://"+results+"/two")
+	out = s.ok("weft", "run", "-m", "localhost:"+strconv.Itoa(s.restPort), s.job, "-input", in, "-output", "file://"+results+"/two")
 	if strings.Contains(out, "Uploaded") {
 		t.Errorf("the binary was sent again: %s", out)
 	}
@@ -288,7 +53,7 @@ func TestCluster(t *testing.T) {
 
 	t.Run("killed", func(t *testing.T) { s.killed(c, in, counts, results+"/three") })
 	t.Run("cancel", func(t *testing.T) {
-		out := s.ok("weft", "run", "-t", "remote", "-d", filepath.Join(s.dist, "testjob"), "-mode", "slow", "-input", in, "-output", "file://"+results+"/four")
+		out := s.ok("weft", "run", "-t", "remote", "-d", s.job, "-gate", s.gate(), "-input", in, "-output", "file://"+results+"/four")
 		s.ok("weft", "cancel", jobID.FindStringSubmatch(out)[1])
 		if out := s.ok("weft", "list", "-a"); strings.Count(out, "(CANCELED)") != 1 {
 			t.Errorf("list: %s", out)
@@ -297,7 +62,7 @@ func TestCluster(t *testing.T) {
 	t.Run("stranger", func(t *testing.T) { s.stranger(t, c) })
 
 	// One that runs is cancelled with the cluster.
-	s.ok("weft", "run", "-d", filepath.Join(s.dist, "testjob"), "-mode", "slow", "-input", in, "-output", "file://"+results+"/five")
+	s.ok("weft", "run", "-d", s.job, "-gate", s.gate(), "-input", in, "-output", "file://"+results+"/five")
 	out = s.ok("stop-cluster.sh")
 	if !strings.Contains(out, "Stopping standalonesession daemon (pid: ") {
 		t.Errorf("stop-cluster.sh: %s", out)
@@ -312,28 +77,30 @@ func TestCluster(t *testing.T) {
 func (s *site) killed(c *rest.Client, in string, counts []string, output string) {
 	ctx, cancel := context.WithTimeout(s.t.Context(), patience)
 	defer cancel()
-	run, out := s.command(ctx, "weft", "run", "-p", "2", filepath.Join(s.dist, "testjob"), "-mode", "slow", "-pause", "1ms", "-input", in, "-output", "file://"+output)
+	gate := s.gate()
+	run, out := s.command(ctx, "weft", "run", "-p", "2", s.job, "-gate", gate, "-input", in, "-output", "file://"+output)
 	if err := run.Start(); err != nil {
 		s.t.Fatal(err)
 	}
 	s.ok("taskmanager.sh", "start", "-D", "taskmanager.numberOfTaskSlots=2")
 	s.slots(c, 4)
-	s.until("words are counted", func() bool { return s.counting(ctx, c) })
+	s.reached(gate)
 	victim := 0
-	s.until("a TaskManager is busy", func() bool {
-		tms, err := c.TaskManagers(ctx)
-		for _, tm := range tms {
-			if tm.Slots == 1 && tm.FreeSlots == 0 {
-				_, pid, _ := net.SplitHostPort(tm.Path)
-				victim, _ = strconv.Atoi(pid)
-			}
+	tms, err := c.TaskManagers(ctx)
+	for _, tm := range tms {
+		if tm.Slots == 1 && tm.FreeSlots == 0 {
+			_, pid, _ := net.SplitHostPort(tm.Path)
+			victim, _ = strconv.Atoi(pid)
 		}
-		return err == nil && victim > 1
-	})
+	}
+	if err != nil || victim < 2 {
+		s.t.Fatalf("no TaskManager is busy: %+v, %v", tms, err)
+	}
 	if err := syscall.Kill(victim, syscall.SIGKILL); err != nil {
 		s.t.Fatal(err)
 	}
 	s.slots(c, 3)
+	s.open(gate)
 	if err := run.Wait(); err != nil {
 		s.t.Fatalf("the job: %v\n%s", err, out)
 	}
@@ -347,34 +114,6 @@ func (s *site) killed(c *rest.Client, in string, counts []string, output string)
 	s.slots(c, 1)
 	s.ok("taskmanager.sh", "start")
 	s.slots(c, 2)
-}
-
-// counting tells whether records flow in a running job.
-func (s *site) counting(ctx context.Context, c *rest.Client) bool {
-	s.t.Helper()
-	jobs, err := c.Jobs(ctx)
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	for _, j := range jobs {
-		if j.State != "RUNNING" {
-			continue
-		}
-		job, err := id.ParseJob(j.ID)
-		if err != nil {
-			s.t.Fatal(err)
-		}
-		d, err := c.Job(ctx, job)
-		if err != nil {
-			s.t.Fatal(err)
-		}
-		for _, v := range d.Vertices {
-			if v.Metrics.WriteRecords > 0 {
-				return true
-			}
-		}
-	}
-	return false
 }
 
 // stranger is a user without the cluster's secret.
@@ -395,7 +134,7 @@ func (s *site) stranger(t *testing.T, c *rest.Client) {
 		t.Errorf("a TaskManager without the secret: exit code %d, %s", code, out)
 	}
 	other.write("secret", strings.Repeat("5e", 32))
-	if out, code := other.do("weft", "run", "-m", address, filepath.Join(s.dist, "wordcount"), "-input", "file:///etc/hostname"); code == 0 ||
+	if out, code := other.do("weft", "run", "-m", address, s.job, "-input", "file:///etc/hostname"); code == 0 ||
 		!strings.Contains(out, "does not accept the token in "+other.conf) {
 		t.Errorf("run with another cluster's token: exit code %d, %s", code, out)
 	}
@@ -457,7 +196,10 @@ func TestScripts(t *testing.T) {
 		}
 	}
 	for want, line := range map[string][]string{
-		"start-cluster.sh, weft run JOB":                           {"standalone-job.sh", "start"},
+		"no job: name a job binary":                                {"standalone-job.sh", "start"},
+		"there is no job counts":                                   {"standalone-job.sh", "start", "-j", "counts"},
+		"no savepoints yet":                                        {"standalone-job.sh", "start", "--fromSavepoint", "hdfs:///s", s.job},
+		"is the weft command itself":                               {"standalone-job.sh", "start-foreground", "/proc/self/exe"},
 		"zkServer.sh":                                              {"zookeeper.sh", "start"},
 		"Usage: taskmanager.sh":                                    {"taskmanager.sh", "restart"},
 		`jobmanager.sh: unexpected argument "x"`:                   {"jobmanager.sh", "start-foreground", "localhost", "1", "x"},

@@ -25,6 +25,7 @@ type kind struct {
 
 var (
 	jobManagerKind  = kind{"jobmanager", "standalonesession", "standalone-jobmanager"}
+	jobKind         = kind{"standalonejob", "standalonejob", "standalone-job"}
 	taskManagerKind = kind{"taskmanager", "taskexecutor", "standalone-taskmanager"}
 )
 

@@ -24,7 +24,7 @@ const ClusterID = "standalone"
 // Target is how such a cluster runs, for the pages.
 const Target = "standalone"
 
-// RunJobManager runs a JobManager until ctx ends or it is shut down by REST.
+// RunJobManager runs a JobManager until ctx ends, it is shut down by REST, or the main has ended that it is there for.
 func RunJobManager(ctx context.Context, o Options) (err error) {
 	host := o.Host
 	if host == "" {
@@ -60,14 +60,23 @@ func RunJobManager(ctx context.Context, o Options) (err error) {
 	if err != nil {
 		return errors.Join(err, control.Close(), pages.Close())
 	}
-	debug.SetMemoryLimit(int64(config.Get(o.Config, config.JobManagerMemory)))
+	target := Target
+	var main *mainRun
+	if o.Job != nil {
+		target = jobmanager.TargetOneMain
+		if main, err = o.newMain(ctx, claim.dir, blobs, files); err != nil {
+			return errors.Join(err, control.Close(), pages.Close())
+		}
+	}
+	own, _ := o.memory()
+	debug.SetMemoryLimit(own)
 	cluster := config.Get(o.Config, config.ClusterID)
 	if cluster == "" {
 		cluster = ClusterID
 	}
 	jm, err := jobmanager.New(jobmanager.Options{
 		// Without a store the start time stands for the epoch.
-		Epoch: uint64(time.Now().UnixMilli()), ClusterID: cluster, Target: Target, Secret: secret,
+		Epoch: uint64(time.Now().UnixMilli()), ClusterID: cluster, Target: target, Secret: secret,
 		Spec:  taskManagerSpec(o.Config),
 		Files: files, Config: o.Config, Log: o.Log, Version: o.Version, Revision: o.Revision, RPCListen: control, Blobs: blobs,
 		Watch: watcher(temp),
@@ -75,11 +84,11 @@ func RunJobManager(ctx context.Context, o Options) (err error) {
 	if err != nil {
 		return errors.Join(err, control.Close(), pages.Close())
 	}
-	return o.serve(ctx, jm, secret, blobs, pages)
+	return o.serve(ctx, jm, main, secret, blobs, pages)
 }
 
 // serve runs the JobManager with its REST server.
-func (o *Options) serve(ctx context.Context, jm *jobmanager.JobManager, secret security.Secret, blobs *jobmanager.Blobs, clients net.Listener) error {
+func (o *Options) serve(ctx context.Context, jm *jobmanager.JobManager, main *mainRun, secret security.Secret, blobs *jobmanager.Blobs, clients net.Listener) error {
 	pages, err := web.New(web.Options{Backend: jm.Backend(), LogDir: o.LogDir, Log: o.Log, Refresh: config.Get(o.Config, config.PageRefresh)})
 	if err != nil {
 		return err
@@ -107,7 +116,11 @@ func (o *Options) serve(ctx context.Context, jm *jobmanager.JobManager, secret s
 			o.Log.Warn("shut down", "error", err)
 		}
 	})()
-	err = jm.Run(serveCtx)
+	if main != nil {
+		err = main.lead(serveCtx, jm, func() bool { return ctx.Err() != nil })
+	} else {
+		err = jm.Run(serveCtx)
+	}
 	stopServing()
 	return errors.Join(err, <-served)
 }

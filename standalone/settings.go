@@ -31,6 +31,8 @@ type Options struct {
 	// OpenFiles makes the file systems for a Hadoop configuration and a user.
 	OpenFiles func(conf *hadoopconf.Conf, user string, log *slog.Logger) (*fs.Registry, error)
 	Log       *slog.Logger
+	// Job is what a JobManager runs that is there for one main; nil for one that takes jobs.
+	Job *Job
 	// Ready is called when the process can do its work.
 	Ready func()
 

@@ -41,7 +41,8 @@ func (p *process) commands() *cli.App {
 			command("logs", p.showLogs), command("completion", p.completionCommand), command("stop", p.missing("stop")), command("savepoint", p.missing("savepoint")),
 			hidden("checkpoint", p.missing("checkpoint")), hidden("modify", p.missing("modify")),
 			hidden("jobmanager", p.jobManager), hidden("taskmanager", p.taskManager),
-			hidden("standalone-jobmanager", p.standaloneJobManager), hidden("standalone-taskmanager", p.standaloneTaskManager), hidden("script", p.script),
+			hidden("standalone-jobmanager", p.standaloneJobManager), hidden("standalone-taskmanager", p.standaloneTaskManager),
+			hidden("standalone-job", p.standaloneJob), hidden("script", p.script),
 		},
 	}
 }

@@ -22,9 +22,8 @@ type standaloneSettings struct {
 	webPort, instance int
 }
 
-// standaloneArgs parses them. People write -D, the rest comes from the scripts.
-func standaloneArgs(name string, args []string) (standaloneSettings, error) {
-	s := standaloneSettings{instance: -1}
+// options are those of every such process.
+func (s *standaloneSettings) options() []option {
 	number := func(to *int, low int) func(*settings, string) error {
 		return func(_ *settings, v string) (err error) {
 			if *to, err = strconv.Atoi(v); err != nil || *to < low || *to > 65535 {
@@ -33,14 +32,19 @@ func standaloneArgs(name string, args []string) (standaloneSettings, error) {
 			return nil
 		}
 	}
-	options := []option{
+	return []option{
 		{names: []string{"h", "host"}, arg: "host", apply: func(_ *settings, v string) error { s.host = v; return nil }},
 		{names: []string{"r", "webui-port"}, arg: "port", apply: number(&s.webPort, 1)},
 		{names: []string{"instance"}, arg: "n", apply: number(&s.instance, 0)},
 		property("D"),
 	}
+}
+
+// standaloneArgs parses them. People write -D, the rest comes from the scripts.
+func standaloneArgs(name string, args []string) (standaloneSettings, error) {
+	s := standaloneSettings{instance: -1}
 	var err error
-	if s.settings, err = read(name, options, args, false); err == nil && len(s.words) > 0 {
+	if s.settings, err = read(name, s.options(), args, false); err == nil && len(s.words) > 0 {
 		err = &usageError{name, fmt.Sprintf("unexpected argument %q", s.words[0])}
 	}
 	return s, err
@@ -74,6 +78,11 @@ func (p *process) standaloneProcess(ctx context.Context, kind string, args []str
 	if err != nil {
 		return err
 	}
+	return p.runStandalone(ctx, kind, s, run)
+}
+
+// runStandalone runs a process whose arguments have been read.
+func (p *process) runStandalone(ctx context.Context, kind string, s standaloneSettings, run func(context.Context, standalone.Options) error) error {
 	c, dir, executable, err := p.clusterConfig(s.settings)
 	if err != nil {
 		return err
@@ -139,10 +148,7 @@ password of the page.
 Starts a TaskManager of a standalone cluster on this machine, also while jobs run; each start adds one. stop ends the one
 started last. HOST is the name under which the others reach this machine.
 `,
-	"standalone-job": `Usage: standalone-job.sh
-
-Clusters for one job without YARN are not part of this release. Use start-cluster.sh, weft run JOB and stop-cluster.sh.
-`,
+	"standalone-job": standaloneJobHelp,
 	"zookeeper": `Usage: zookeeper.sh
 
 Weft brings no ZooKeeper with it, and needs none: this release has no high availability. For a ZooKeeper of your own use
@@ -161,6 +167,9 @@ func (p *process) script(ctx context.Context, args []string) error {
 		return &usageError{"script", fmt.Sprintf("there is no script %q", name)}
 	}
 	for i, a := range args {
+		if name == "standalone-job" && i > 1 {
+			break // it may be the job's
+		}
 		// After the verb -h is the host of old command lines.
 		if a == "--help" || a == "-help" || a == "-h" && i == 0 {
 			fmt.Fprint(p.stdout, help)
@@ -190,6 +199,8 @@ func (p *process) script(ctx context.Context, args []string) error {
 		return scripts.StopCluster(ctx)
 	case "jobmanager", "taskmanager":
 		return p.daemonScript(ctx, scripts, name, args, bad)
+	case "standalone-job":
+		return p.jobScript(ctx, scripts, args, bad)
 	}
 	return bad()
 }
