@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"syscall"
 	"time"
 
@@ -42,7 +43,7 @@ func run(ctx context.Context, packages, pattern string, raceAll bool) (err error
 	if err != nil {
 		return err
 	}
-	concurrent, err := concurrentPackages(ctx, packages)
+	tested, err := splitPackages(ctx, packages)
 	if err != nil {
 		return err
 	}
@@ -57,20 +58,17 @@ func run(ctx context.Context, packages, pattern string, raceAll bool) (err error
 		}
 	}()
 	total := &tally{}
-	args := []string{"-tags", "realhadoop"}
+	var only []string
 	if pattern != "" {
-		args = append(args, "-run", pattern)
+		only = []string{"-run", pattern}
+	}
+	real, race := slices.Concat([]string{"-tags", "realhadoop"}, only), slices.Concat([]string{"-race"}, only)
+	steps := []step{
+		{"the tests, on the real Hadoop", slices.Concat(real, tested.plain), true},
+		{"quick tests of packages with goroutines, under the race detector", slices.Concat(race, tested.race), false},
 	}
 	if raceAll {
-		args = append(args, "-race")
-	}
-	steps := []step{{"the tests, on the real Hadoop", append(args, packages), true}}
-	if !raceAll && len(concurrent) > 0 {
-		race := []string{"-race"}
-		if pattern != "" {
-			race = append(race, "-run", pattern)
-		}
-		steps = append(steps, step{"quick tests of packages with goroutines, under the race detector", append(race, concurrent...), false})
+		steps = []step{{"the tests, on the real Hadoop, under the race detector", append(real, "-race", packages), true}}
 	}
 	for _, s := range steps {
 		if err := s.run(ctx, c, dist, total); err != nil {

@@ -42,14 +42,23 @@ func TestPrinter(t *testing.T) {
 	}
 }
 
-// This package itself has no go statement, the cluster's has.
-func TestConcurrentPackages(t *testing.T) {
-	got, err := concurrentPackages(t.Context(), "../../...")
+// Every package is tested; those with goroutines under the race detector, and without it only where that is needed.
+func TestSplitPackages(t *testing.T) {
+	got, err := splitPackages(t.Context(), "../../...")
 	if err != nil {
 		t.Fatal(err)
 	}
-	all := strings.Join(got, " ") + " "
-	if !strings.Contains(all, "/internal/devcluster ") || strings.Contains(all, "/internal/lint ") {
-		t.Errorf("packages with goroutines and tests: %s", all)
+	race, plain := strings.Join(got.race, " ")+" ", strings.Join(got.plain, " ")+" "
+	for name, want := range map[string]struct{ race, plain bool }{
+		"internal/lint":       {false, true},
+		"internal/devcluster": {true, true},
+		"network":             {true, true},
+		"jobmanager":          {true, false},
+		"cmd/weft":            {true, false},
+		"id":                  {false, true},
+	} {
+		if strings.Contains(race, "/weft/"+name+" ") != want.race || strings.Contains(plain, "/weft/"+name+" ") != want.plain {
+			t.Errorf("%s: expected %+v; race: %s; plain: %s", name, want, race, plain)
+		}
 	}
 }
