@@ -18,10 +18,13 @@ import (
 	"github.com/weft-project/weft/rpc/wire"
 )
 
-// TestMain makes this binary a job too: started as a worker it plays the part that its first argument names.
+// TestMain makes this binary a job too: started as a worker, or to make a plan, it plays the part that its first argument names.
 func TestMain(m *testing.M) {
-	if os.Getenv(role.EnvRole) == string(role.Worker) {
+	switch os.Getenv(role.EnvRole) {
+	case string(role.Worker):
 		os.Exit(playWorker(os.Args[1]))
+	case string(role.Plan):
+		os.Exit(playPlan(os.Args[1]))
 	}
 	os.Exit(m.Run())
 }

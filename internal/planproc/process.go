@@ -27,6 +27,9 @@ func (e *Error) Error() string { return e.text }
 
 func wrong(format string, args ...any) error { return &Error{fmt.Sprintf(format, args...)} }
 
+// drainLimit bounds reading what main said before its end.
+const drainLimit = 2 * time.Second
+
 // Options of Start.
 type Options struct {
 	// Path is the job's binary, Args its own arguments, untouched. Name is what the program is called; default Path.
@@ -105,6 +108,8 @@ func (p *Process) reap() {
 		}
 	}
 	p.release()
+	// What main has said before its end is still in the socket; a child of its own may hold the other end open.
+	_ = p.sock.SetReadDeadline(time.Now().Add(drainLimit))
 	close(p.exited)
 }
 
@@ -128,7 +133,7 @@ func (p *Process) read() {
 	for {
 		m := &planpb.FromPlan{}
 		if err := wire.Read(p.sock, m); err != nil {
-			if !errors.Is(err, io.EOF) {
+			if !errors.Is(err, io.EOF) && !errors.Is(err, os.ErrDeadlineExceeded) {
 				p.readErr = err
 			}
 			return

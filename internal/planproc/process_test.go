@@ -2,7 +2,9 @@ package planproc
 
 import (
 	"errors"
+	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -53,5 +55,24 @@ func TestMainHangs(t *testing.T) {
 func TestNoProgram(t *testing.T) {
 	if _, err := Start(Options{Path: "/nowhere/job"}); !errors.As(err, new(*Error)) {
 		t.Errorf("%v", err)
+	}
+}
+
+// A main that a child of its own outlives has ended, though the child holds its socket and its output open.
+func TestMainLeavesAChild(t *testing.T) {
+	p, said := shell(t, "sleep 600 & echo $!", true)
+	g, err := p.Next(t.Context(), 0)
+	if g != nil || err != nil {
+		t.Errorf("%v, %v", g, err)
+	}
+	if err := p.Wait(t.Context()); err != nil {
+		t.Errorf("main ended well: %v", err)
+	}
+	pid, err := strconv.Atoi(said.String())
+	if err == nil {
+		err = syscall.Kill(pid, syscall.SIGKILL)
+	}
+	if err != nil {
+		t.Error(err)
 	}
 }
