@@ -6,9 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"os"
 	"os/user"
 	"path/filepath"
+	"strconv"
 	"sync"
 	"time"
 )
@@ -31,6 +33,7 @@ type Cluster struct {
 	mu struct {
 		sync.Mutex
 		stopped bool
+		spnego  *spnegoTransport
 	}
 }
 
@@ -48,6 +51,8 @@ type state struct {
 	NodeMemoryMB int
 	NodeVCores   int
 	FullJIT      bool
+	HDFSOnly     bool
+	Kerberos     *Kerberos
 }
 
 // Start installs what is missing, starts a cluster and returns when it is ready: HDFS out of safe mode with all DataNodes,
@@ -68,6 +73,11 @@ func Start(ctx context.Context, o Options) (*Cluster, error) {
 	if o, err = o.withDefaults(); err != nil {
 		return nil, err
 	}
+	if o.Kerberos != nil {
+		if err := ensureKerberos(ctx, o.Log); err != nil {
+			return nil, fmt.Errorf("devcluster: %w", err)
+		}
+	}
 	if running := daemonsBelow(o.Dir); len(running) > 0 {
 		return nil, fmt.Errorf("devcluster: a cluster already runs in %s (%s is pid %d); stop it with: down -dir %s",
 			o.Dir, running[0].name, running[0].pid, o.Dir)
@@ -79,7 +89,7 @@ func Start(ctx context.Context, o Options) (*Cluster, error) {
 	c := &Cluster{log: o.Log, state: state{
 		Dir: o.Dir, Version: o.Version, Java: java, Lib: lib, User: account.Username, Profile: o.Profile,
 		NodeManagers: o.NodeManagers, DataNodes: o.DataNodes, NodeMemoryMB: o.NodeMemoryMB, NodeVCores: o.NodeVCores,
-		FullJIT: o.FullJIT,
+		FullJIT: o.FullJIT, HDFSOnly: o.HDFSOnly, Kerberos: o.Kerberos,
 	}}
 	if err := c.start(ctx, o, temporary); err != nil {
 		return nil, fmt.Errorf("devcluster: %w", errors.Join(err, c.Stop()))
@@ -105,19 +115,30 @@ func (c *Cluster) start(ctx context.Context, o Options, temporary bool) error {
 	if err := c.layOut(o); err != nil {
 		return err
 	}
+	if o.Kerberos != nil {
+		if err := c.layOutKerberos(ctx); err != nil {
+			return err
+		}
+	}
 	if !o.Detached {
 		if c.watchdog, err = startWatchdog(o.Dir, temporary); err != nil {
 			return err
 		}
 	}
-	fmt.Fprintf(c.log, "starting Hadoop %s in %s: 1 NameNode, %d DataNodes, 1 ResourceManager, %d NodeManagers, ports from %d\n",
-		o.Version, o.Dir, o.DataNodes, o.NodeManagers, c.state.Base)
+	fmt.Fprintf(c.log, "starting Hadoop %s in %s: %d daemons, ports from %d\n",
+		o.Version, o.Dir, len(c.daemonNames()), c.state.Base)
 	if err := c.format(ctx); err != nil {
 		return err
 	}
 	for _, d := range c.daemonNames() {
 		if err := c.spawn(d); err != nil {
 			return err
+		}
+		// The others log in at it.
+		if d.kind == kindKDC {
+			if err := c.waitDaemon(ctx, d); err != nil {
+				return err
+			}
 		}
 	}
 	if err := c.waitReady(ctx); err != nil {
@@ -229,8 +250,11 @@ func (c *Cluster) NodeManagers() int { return c.state.NodeManagers }
 // NodeMemoryMB is the memory in MiB that each NodeManager offers, also the largest allocation.
 func (c *Cluster) NodeMemoryMB() int { return c.state.NodeMemoryMB }
 
-// Env are the variables by which a Hadoop client finds the cluster.
+// Env are the variables by which a Hadoop client finds the cluster; on a secured one it needs a ticket ([Cluster.Login]) besides.
 func (c *Cluster) Env() []string {
+	if c.state.Kerberos != nil {
+		return []string{"HADOOP_CONF_DIR=" + c.ConfDir(), "KRB5_CONFIG=" + c.Krb5Conf()}
+	}
 	return []string{"HADOOP_CONF_DIR=" + c.ConfDir(), "HADOOP_USER_NAME=" + c.state.User}
 }
 
@@ -247,7 +271,12 @@ func (c *Cluster) ResourceManager() string { return localhost(c.state.Base + por
 func (c *Cluster) RMScheduler() string { return localhost(c.state.Base + portRMScheduler) }
 
 // RMWeb is host:port of the ResourceManager's web server, which also holds YARN's web proxy.
-func (c *Cluster) RMWeb() string { return localhost(c.state.Base + portRMWeb) }
+func (c *Cluster) RMWeb() string {
+	if c.state.Kerberos != nil {
+		return net.JoinHostPort(rmWebHost, strconv.Itoa(c.state.Base+portRMWeb))
+	}
+	return localhost(c.state.Base + portRMWeb)
+}
 
 // NodeManager is host:port of the i-th NodeManager's ContainerManagementProtocol.
 func (c *Cluster) NodeManager(i int) string { return localhost(c.state.Base + portNM0 + 3*i) }

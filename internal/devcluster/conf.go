@@ -37,6 +37,9 @@ func writeConf(dir string, base int, o Options) error {
 		yarnSite:          yarnConf(dir, base, o),
 		capacityScheduler: schedulerConf(o),
 	}
+	if o.Kerberos != nil {
+		secure(dir, base, o.Kerberos, files)
+	}
 	for file, over := range o.Conf {
 		maps.Copy(files[file], over)
 	}

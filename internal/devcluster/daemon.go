@@ -27,6 +27,7 @@ const (
 	kindDataNode        daemonKind = "datanode"
 	kindResourceManager daemonKind = "resourcemanager"
 	kindNodeManager     daemonKind = "nodemanager"
+	kindKDC             daemonKind = "kdc"
 )
 
 // mainClass and heap (MiB; the second with FullJIT) of each kind.
@@ -40,7 +41,7 @@ var daemonKinds = map[daemonKind]struct {
 	kindNodeManager:     {"org.apache.hadoop.yarn.server.nodemanager.NodeManager", 256, 512},
 }
 
-// daemonName is one of namenode, datanode-I, resourcemanager, nodemanager-I.
+// daemonName is one of kdc, namenode, datanode-I, resourcemanager, nodemanager-I.
 type daemonName struct {
 	kind  daemonKind
 	index int
@@ -55,7 +56,14 @@ func (d daemonName) String() string {
 }
 
 func (c *Cluster) daemonNames() []daemonName {
-	names := []daemonName{{kind: kindNameNode}, {kind: kindResourceManager}}
+	var names []daemonName
+	if c.state.Kerberos != nil {
+		names = append(names, daemonName{kind: kindKDC})
+	}
+	names = append(names, daemonName{kind: kindNameNode})
+	if !c.state.HDFSOnly {
+		names = append(names, daemonName{kind: kindResourceManager})
+	}
 	for i := range c.state.DataNodes {
 		names = append(names, daemonName{kindDataNode, i})
 	}
@@ -133,6 +141,11 @@ func (c *Cluster) DaemonPID(name string) (int, error) {
 // DaemonLog is the file with all that a daemon printed and logged.
 func (c *Cluster) DaemonLog(name string) string { return filepath.Join(c.LogDir(), name+".log") }
 
+func (c *Cluster) runningKDC() bool {
+	_, ok := c.running(daemonName{kind: kindKDC})
+	return ok
+}
+
 func (c *Cluster) running(d daemonName) (daemonProc, bool) {
 	for _, p := range daemonsBelow(c.state.Dir) {
 		if p.name == d.String() {
@@ -143,7 +156,7 @@ func (c *Cluster) running(d daemonName) (daemonProc, bool) {
 }
 
 // javaArgs are the JVM's options and class path, for daemons and client programs.
-func (c *Cluster) javaArgs(heapMB int) []string {
+func (c *Cluster) javaArgs(kind daemonKind, heapMB int) []string {
 	args := []string{
 		"-Xmx" + strconv.Itoa(heapMB) + "m", "-XX:+UseSerialGC",
 		"-XX:-UsePerfData", // files in /tmp, shared by all
@@ -153,8 +166,10 @@ func (c *Cluster) javaArgs(heapMB int) []string {
 		// The ResourceManager's Guice needs it on Java 17.
 		"--add-opens=java.base/java.lang=ALL-UNNAMED",
 	}
+	args = append(args, c.secureFlags(kind)...)
 	if !c.state.FullJIT {
-		args = append(args, "-XX:TieredStopAtLevel=1")
+		// Published jars are trusted to hold valid classes: checking them is a fifth of a cluster's start.
+		args = append(args, "-XX:TieredStopAtLevel=1", "-XX:+UnlockDiagnosticVMOptions", "-XX:-BytecodeVerificationRemote")
 	}
 	return append(args, "-cp", strings.Join([]string{c.ConfDir(), c.path("stubs"), filepath.Join(c.state.Lib, "*")}, ":"))
 }
@@ -178,14 +193,10 @@ func javaHome(java string) string {
 
 // spawn starts a daemon in a session of its own, so that a Ctrl-C meant for the caller does not reach it.
 func (c *Cluster) spawn(d daemonName) error {
-	kind := daemonKinds[d.kind]
-	heap := kind.heap
-	if c.state.FullJIT {
-		heap = kind.fullJIT
+	cmd, err := c.command(d)
+	if err != nil {
+		return err
 	}
-	args := append([]string{markOf(c.state.Dir, d.String())}, c.javaArgs(heap)...)
-	args = append(args, kind.main)
-	args = append(args, daemonFlags(c.state.Dir, c.state.Base, d)...)
 	if err := os.MkdirAll(c.path(d.String()), 0o755); err != nil {
 		return err
 	}
@@ -194,9 +205,7 @@ func (c *Cluster) spawn(d daemonName) error {
 		return err
 	}
 	defer out.Close()
-	cmd := exec.Command(c.state.Java, args...)
 	cmd.Dir = c.path(d.String())
-	cmd.Env = c.environ()
 	cmd.Stdout, cmd.Stderr = out, out
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	if c.claim != nil {
@@ -209,6 +218,24 @@ func (c *Cluster) spawn(d daemonName) error {
 	// daemons that another process started.
 	go func() { _ = cmd.Wait() }()
 	return nil
+}
+
+// command is a daemon's command line and environment.
+func (c *Cluster) command(d daemonName) (*exec.Cmd, error) {
+	if d.kind == kindKDC {
+		return c.kdcCommand(d)
+	}
+	kind := daemonKinds[d.kind]
+	heap := kind.heap
+	if c.state.FullJIT {
+		heap = kind.fullJIT
+	}
+	args := append([]string{markOf(c.state.Dir, d.String())}, c.javaArgs(d.kind, heap)...)
+	args = append(args, kind.main)
+	args = append(args, daemonFlags(c.state.Dir, c.state.Base, d)...)
+	cmd := exec.Command(c.state.Java, append(args, c.secureDaemonFlags(d)...)...)
+	cmd.Env = c.environ()
+	return cmd, nil
 }
 
 // format gives the NameNode an empty name space. Formatting takes a JVM's start, so that it is done once for each jar folder.
@@ -244,7 +271,7 @@ func (c *Cluster) makeTemplate(ctx context.Context, template string) error {
 		return err
 	}
 	out, err := c.Java(ctx, daemonKinds[kindNameNode].main, "-Ddfs.namenode.name.dir=file://"+filepath.Join(template, "name"),
-		"-format", "-nonInteractive", "-force")
+		"-Dhadoop.security.authentication=simple", "-format", "-nonInteractive", "-force")
 	if err != nil {
 		return err
 	}
@@ -258,9 +285,16 @@ func (c *Cluster) makeTemplate(ctx context.Context, template string) error {
 //
 // Examples: "org.apache.hadoop.fs.FsShell", "-ls", "/"; "org.apache.hadoop.yarn.client.cli.LogsCLI", "-applicationId", id.
 func (c *Cluster) Java(ctx context.Context, mainClass string, args ...string) ([]byte, error) {
-	full := append(c.javaArgs(256), mainClass)
+	full := append(c.javaArgs("", 256), mainClass)
 	cmd := exec.CommandContext(ctx, c.state.Java, append(full, args...)...)
 	cmd.Env = append(c.environ(), "HADOOP_ROOT_LOGGER=WARN,console")
+	if c.state.Kerberos != nil && c.runningKDC() {
+		cache := "FILE:" + c.path("kerberos", superuser+".cache")
+		if err := c.Login(ctx, superuser, cache); err != nil {
+			return nil, err
+		}
+		cmd.Env = append(cmd.Env, "KRB5CCNAME="+cache)
+	}
 	cmd.Dir = c.state.Dir
 	var stderr strings.Builder
 	cmd.Stderr = &stderr

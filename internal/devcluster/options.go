@@ -23,6 +23,9 @@ type Options struct {
 	NodeMemoryMB int    // memory a NodeManager offers, MiB, default 8192 (bookkeeping: nothing is reserved)
 	NodeVCores   int    // vcores a NodeManager offers, default 8
 	Profile      string // "" or ProfileVMem
+	HDFSOnly     bool   // NameNode and DataNodes only
+	// Kerberos makes a secured cluster when not nil.
+	Kerberos *Kerberos
 	// Queues of the capacity scheduler below root; capacities add up to 100. Default: default (90 %, may grow to all) and
 	// small (10 %, may not grow).
 	Queues []Queue
@@ -53,8 +56,12 @@ func (o Options) withDefaults() (Options, error) {
 	if o.Version == "" {
 		o.Version = DefaultVersion
 	}
-	if o.NodeManagers == 0 {
+	if o.NodeManagers == 0 && !o.HDFSOnly {
 		o.NodeManagers = 2
+	}
+	var err error
+	if o.Kerberos, err = o.Kerberos.withDefaults(); err != nil {
+		return o, err
 	}
 	if o.DataNodes == 0 {
 		o.DataNodes = 1

@@ -25,6 +25,7 @@ const (
 	portRMTracker
 	portRMAdmin
 	portRMWeb
+	portKDC
 	portDN0 = 10 // data, ipc, http for each DataNode
 	portNM0 = 30 // container manager, localizer, web for each NodeManager
 )

@@ -47,12 +47,16 @@ func markedBy(pid int) (dir, name string, ok bool) {
 	if err != nil {
 		return "", "", false
 	}
-	// The mark is the JVM's first argument: it is not looked for elsewhere, where it may be somebody's search pattern.
+	// The mark is the JVM's first argument, or the KDC's name for itself: it is not looked for elsewhere, where it may be
+	// somebody's search pattern.
 	args := bytes.SplitN(raw, []byte{0}, 3)
 	if len(args) < 3 {
 		return "", "", false
 	}
-	mark, ok := strings.CutPrefix(string(args[1]), markKey)
+	mark, ok := strings.CutPrefix(string(args[0]), markKey)
+	if !ok {
+		mark, ok = strings.CutPrefix(string(args[1]), markKey)
+	}
 	if !ok {
 		return "", "", false
 	}

@@ -6,12 +6,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"time"
 )
 
-// httpClient asks daemons on loopback; one that does not answer in this time is not ready.
-var httpClient = &http.Client{Timeout: 10 * time.Second}
+// httpTimeout bounds a question to a daemon on loopback; one that does not answer in this time is not ready.
+const httpTimeout = 10 * time.Second
 
 // waitReady waits until every daemon serves.
 func (c *Cluster) waitReady(ctx context.Context) error {
@@ -43,10 +44,16 @@ func (c *Cluster) waitDaemon(ctx context.Context, d daemonName) error {
 // serves asks whether a daemon is ready; the error says why it is not.
 func (c *Cluster) serves(ctx context.Context, d daemonName) (bool, error) {
 	switch d.kind {
+	case kindKDC:
+		conn, err := (&net.Dialer{Timeout: httpTimeout}).DialContext(ctx, "tcp", c.KDC())
+		if err != nil {
+			return false, err
+		}
+		conn.Close()
 	case kindNameNode:
 		var s struct{ Beans []struct{ FSState string } }
 		url := "http://" + c.NameNodeWeb() + "/jmx?qry=Hadoop:service=NameNode,name=FSNamesystemState"
-		if err := getJSON(ctx, url, &s); err != nil {
+		if err := c.getJSON(ctx, url, &s); err != nil {
 			return false, err
 		}
 		if len(s.Beans) == 0 || s.Beans[0].FSState != "Operational" {
@@ -65,11 +72,11 @@ func (c *Cluster) serves(ctx context.Context, d daemonName) (bool, error) {
 // dataNodeLive asks the NameNode for the DataNode's last heartbeat, and the DataNode whether it answers.
 func (c *Cluster) dataNodeLive(ctx context.Context, i int) (bool, error) {
 	var own struct{ Beans []json.RawMessage }
-	if err := getJSON(ctx, fmt.Sprintf("http://%s/jmx?qry=Hadoop:service=DataNode,name=DataNodeInfo", loopback(c.state.Base+portDN0+3*i+2)), &own); err != nil {
+	if err := c.getJSON(ctx, fmt.Sprintf("http://%s/jmx?qry=Hadoop:service=DataNode,name=DataNodeInfo", loopback(c.state.Base+portDN0+3*i+2)), &own); err != nil {
 		return false, err
 	}
 	var s struct{ Beans []struct{ LiveNodes string } }
-	if err := getJSON(ctx, "http://"+c.NameNodeWeb()+"/jmx?qry=Hadoop:service=NameNode,name=NameNodeInfo", &s); err != nil {
+	if err := c.getJSON(ctx, "http://"+c.NameNodeWeb()+"/jmx?qry=Hadoop:service=NameNode,name=NameNodeInfo", &s); err != nil {
 		return false, err
 	}
 	var live map[string]struct {
@@ -189,16 +196,20 @@ func (c *Cluster) Apps(ctx context.Context) ([]App, error) {
 
 // RMGet reads a document of the ResourceManager's REST API, for example "/ws/v1/cluster/scheduler".
 func (c *Cluster) RMGet(ctx context.Context, path string, into any) error {
-	return getJSON(ctx, "http://"+c.RMWeb()+path, into)
+	return c.getJSON(ctx, "http://"+c.RMWeb()+path, into)
 }
 
-func getJSON(ctx context.Context, url string, into any) error {
+func (c *Cluster) getJSON(ctx context.Context, url string, into any) error {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
 		return err
 	}
 	req.Header.Set("Accept", "application/json")
-	resp, err := httpClient.Do(req)
+	web, err := c.httpAs(httpTimeout)
+	if err != nil {
+		return err
+	}
+	resp, err := web.Do(req)
 	if err != nil {
 		return err
 	}

@@ -95,7 +95,11 @@ func (c *Cluster) rmSend(ctx context.Context, method, path string, body, into an
 	}
 	req.Header.Set("Content-Type", "application/json")
 	req.Header.Set("Accept", "application/json")
-	resp, err := httpClient.Do(req)
+	web, err := c.httpAs(httpTimeout)
+	if err != nil {
+		return err
+	}
+	resp, err := web.Do(req)
 	if err != nil {
 		return err
 	}

@@ -44,7 +44,11 @@ func (c *Cluster) WriteFile(ctx context.Context, remote string, content io.Reade
 	if err != nil {
 		return err
 	}
-	resp, err = http.DefaultClient.Do(req) // no time limit but the context's: the file may be large
+	web, err := c.httpAs(0) // no time limit but the context's: the file may be large
+	if err != nil {
+		return err
+	}
+	resp, err = web.Do(req)
 	if err != nil {
 		return fmt.Errorf("create hdfs:%s: %w", remote, err)
 	}
@@ -164,10 +168,21 @@ func (c *Cluster) SafeMode(ctx context.Context, on bool) error {
 
 // prepareHDFS makes the directories that an administrator would.
 func (c *Cluster) prepareHDFS(ctx context.Context) error {
-	for _, d := range []struct{ path, permission string }{
-		{"/tmp", "1777"}, {"/tmp/logs", "1777"}, {"/user", "755"}, {"/user/" + c.state.User, "700"},
-	} {
-		if err := c.Mkdir(ctx, d.path, d.permission, ""); err != nil {
+	type directory struct{ path, permission, owner string }
+	list := []directory{{"/tmp", "1777", ""}, {"/tmp/logs", "1777", ""}, {"/user", "755", ""}}
+	users := []string{c.state.User}
+	if c.state.Kerberos != nil {
+		users = []string{superuser, Owner, Other, Gateway, Guest}
+	}
+	for _, u := range users {
+		owner := u
+		if c.state.Kerberos == nil {
+			owner = ""
+		}
+		list = append(list, directory{"/user/" + u, "700", owner})
+	}
+	for _, d := range list {
+		if err := c.Mkdir(ctx, d.path, d.permission, d.owner); err != nil {
 			return err
 		}
 	}
@@ -179,13 +194,19 @@ func (c *Cluster) webHDFS(ctx context.Context, method, remote string, q url.Valu
 	if !strings.HasPrefix(remote, "/") {
 		return nil, fmt.Errorf("HDFS path %q: expected an absolute path", remote)
 	}
-	q.Set("user.name", c.state.User)
+	if c.state.Kerberos == nil {
+		q.Set("user.name", c.state.User)
+	}
 	u := url.URL{Scheme: "http", Host: c.NameNodeWeb(), Path: "/webhdfs/v1" + remote, RawQuery: q.Encode()}
 	req, err := http.NewRequestWithContext(ctx, method, u.String(), nil)
 	if err != nil {
 		return nil, err
 	}
-	resp, err := http.DefaultClient.Do(req)
+	web, err := c.httpAs(0)
+	if err != nil {
+		return nil, err
+	}
+	resp, err := web.Do(req)
 	if err != nil {
 		return nil, err
 	}

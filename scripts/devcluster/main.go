@@ -34,6 +34,7 @@ usage: go run ./scripts/devcluster COMMAND [flags] [arguments]
   fs       ARGS...         Hadoop's own "hadoop fs" (-ls, -mkdir, -rm, ...)
   logs     APPLICATION     an application's logs, while it runs and afterwards
   stop, kill, start  DAEMON  namenode, datanode-0, resourcemanager, nodemanager-1, ...
+  kinit    USER [CACHE]    a ticket cache of owner, other, gateway or guest on a secured cluster (default FILE:DIR/USER.cache)
   run      [flags of up] -- COMMAND ARGS...   start a cluster, run the command, stop the cluster
 
 flags (before the arguments):
@@ -46,6 +47,11 @@ flags (before the arguments):
   -version V    Hadoop release (default ` + devcluster.DefaultVersion + `)
   -conf F:K=V   a Hadoop setting, e.g. -conf yarn-site.xml:yarn.acl.enable=true; may be repeated
   -full-jit     both compilers and larger heaps, for throughput measurements
+  -hdfs-only    no ResourceManager, no NodeManagers
+  --kerberos    a secured cluster: a KDC, realm WEFT.TEST, users owner, other and gateway (which may act for others)
+  --protection LEVEL  authentication, integrity or privacy (default; implies --kerberos) of RPC and data transfer
+  -ticket-life, -ticket-renew, -token-renew, -token-life D  lifetimes such as 2m of users' tickets and delegation tokens
+  -second-realm a realm PARTNER.TEST that the cluster trusts, with the user guest
   -keep         run: leave the directory with the logs when the command fails
 
 examples:
@@ -86,6 +92,14 @@ type settings struct {
 	keep bool
 }
 
+// secured makes the options of a secured cluster on first use.
+func (s *settings) secured() *devcluster.Kerberos {
+	if s.Kerberos == nil {
+		s.Kerberos = &devcluster.Kerberos{}
+	}
+	return s.Kerberos
+}
+
 // confFlag collects -conf FILE:KEY=VALUE.
 type confFlag map[string]map[string]string
 
@@ -121,6 +135,8 @@ func parse(command string, args []string) (settings, []string, error) {
 	fs.BoolVar(&s.FullJIT, "full-jit", false, "")
 	fs.BoolVar(&s.keep, "keep", false, "")
 	fs.Var(confFlag(s.Conf), "conf", "")
+	fs.BoolVar(&s.HDFSOnly, "hdfs-only", false, "")
+	kerberosFlags(fs, &s)
 	if err := fs.Parse(args); err != nil {
 		return s, nil, fmt.Errorf("%s: %w (see: devcluster --help)", command, err)
 	}
@@ -168,7 +184,7 @@ func run(ctx context.Context, args []string) error {
 
 // use runs the commands that need a running cluster.
 func use(ctx context.Context, c *devcluster.Cluster, command string, args []string) error {
-	need := map[string]int{"put": 2, "cat": 1, "ls": 1, "rm": 1, "address": 1, "logs": 1, "stop": 1, "kill": 1, "start": 1}
+	need := map[string]int{"kinit": 1, "put": 2, "cat": 1, "ls": 1, "rm": 1, "address": 1, "logs": 1, "stop": 1, "kill": 1, "start": 1}
 	if len(args) < need[command] {
 		return fmt.Errorf("%s: %d arguments, expected at least %d (see: devcluster --help)", command, len(args), need[command])
 	}
@@ -191,6 +207,8 @@ func use(ctx context.Context, c *devcluster.Cluster, command string, args []stri
 			}
 		}
 		return nil
+	case "kinit":
+		return kinit(ctx, c, args)
 	case "address":
 		return address(c, args[0])
 	case "fs":
