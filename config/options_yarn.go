@@ -86,6 +86,8 @@ var (
 		alias("pipeline.operator-chaining"))
 	ObjectReuse = boolean(sectionExecution, "pipeline.object-reuse", "false",
 		"Whether records may be handed on without being cloned: the author promises not to change them.")
+	AutoWatermarkInterval = duration(sectionExecution, "pipeline.auto-watermark-interval", "200 ms",
+		"How often watermarks are made of the timestamps that have come; 0 for never, then only the end of a stream and generators of one's own say how far it is.")
 	JobName = text(sectionExecution, "pipeline.name", "",
 		"Name of a job whose program gives it none.")
 	RuntimeMode = enum(sectionExecution, "execution.runtime-mode", "STREAMING",

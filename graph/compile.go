@@ -20,7 +20,7 @@ const defaultGroup = "default"
 func Compile(nodes []*Node, s Settings) (*operator.Program, error) {
 	c := &compiler{s: s, opIDs: map[*Node]string{}, stable: map[*Node]string{}}
 	steps := []func() error{
-		func() error { return c.collect(nodes) }, c.settle, c.combine, c.identify, c.chain, c.build,
+		func() error { return c.collect(nodes) }, c.settle, c.combine, c.identify, c.times, c.chain, c.build,
 	}
 	for _, step := range steps {
 		if err := step(); err != nil {
@@ -38,6 +38,8 @@ type compiler struct {
 	heads   []*Node
 	headOf  map[*Node]*Node
 	chained map[*Node][]*Node // downstream nodes called directly, in node order
+	hasTime map[*Node]bool    // what it emits has timestamps
+	inTime  map[*Node]bool    // it, or something after it, needs timestamps of its inputs
 	program *operator.Program
 }
 
@@ -190,9 +192,9 @@ func (c *compiler) combine() error {
 				}
 				up := in.From
 				k := &Node{Name: "Combine: " + n.Name, Kind: "combine", DeclaredAt: n.DeclaredAt, Parallelism: up.Parallelism,
-					MaxParallelism: up.MaxParallelism, SlotGroup: up.SlotGroup, Factory: n.Combine, Out: up.Out,
-					Inputs: []Input{{From: up, Partitioner: planpb.Partitioner_FORWARD}}}
-				in.From = k
+					MaxParallelism: up.MaxParallelism, SlotGroup: up.SlotGroup, Factory: n.Combine, Out: up.output(in.Output),
+					Inputs: []Input{{From: up, Partitioner: planpb.Partitioner_FORWARD, Output: in.Output}}}
+				in.From, in.Output = k, 0
 				out = append(out, k)
 			}
 		}
@@ -211,6 +213,28 @@ func (c *compiler) identify() error {
 		}
 		c.stable[n] = text
 		c.opIDs[n] = id.VertexOf("operator " + text).String()
+	}
+	return nil
+}
+
+// times finds out where timestamps travel: where they were given and somebody needs them.
+func (c *compiler) times() error {
+	c.hasTime, c.inTime = map[*Node]bool{}, map[*Node]bool{}
+	for _, n := range c.nodes {
+		has := n.SetsTime
+		for _, in := range n.Inputs {
+			has = has || !n.NewTime && c.hasTime[in.From]
+		}
+		c.hasTime[n] = has
+	}
+	for i := len(c.nodes) - 1; i >= 0; i-- {
+		n := c.nodes[i]
+		c.inTime[n] = c.inTime[n] || n.ReadsTime
+		for _, in := range n.Inputs {
+			if c.inTime[n] && !in.From.NewTime {
+				c.inTime[in.From] = true
+			}
+		}
 	}
 	return nil
 }
@@ -281,7 +305,7 @@ func (c *compiler) build() error {
 	opNodes := map[*Node]*operator.Node{}
 	for _, n := range c.nodes {
 		opNodes[n] = &operator.Node{ID: c.opIDs[n], Name: n.Name, Factory: n.Factory, Out: n.Out,
-			KeyHashes: map[uint32]func() any{}, In: map[uint32]operator.Type{}}
+			Sides: n.Sides, KeyHashes: map[uint32]func() any{}, EdgeOutput: map[uint32]int{}, In: map[uint32]operator.Type{}}
 		g.Bounded = g.Bounded && !n.Unbounded
 		g.Inputs = append(g.Inputs, n.Reads...)
 		g.Outputs = append(g.Outputs, n.Writes...)
@@ -303,15 +327,17 @@ func (c *compiler) build() error {
 	for _, n := range c.nodes {
 		for _, in := range n.Inputs {
 			if c.headOf[n] != n {
-				opNodes[in.From].Chained = append(opNodes[in.From].Chained, operator.ChainedNode{Node: opNodes[n], Input: in.Index})
+				opNodes[in.From].Chained = append(opNodes[in.From].Chained, operator.ChainedNode{Node: opNodes[n], Input: in.Index, Output: in.Output})
 				continue
 			}
-			e := &planpb.JobEdge{Index: uint32(len(g.Edges)), Source: c.vertexID(c.headOf[in.From]), Target: c.vertexID(n),
-				TargetInput: uint32(in.Index), Partitioner: in.Partitioner, Type: in.From.Out.Name()}
+			typ := in.From.output(in.Output)
+			e := &planpb.JobEdge{Index: uint32(len(g.Edges)), Source: c.vertexID(c.headOf[in.From]), Target: c.vertexID(n), Output: uint32(in.Output),
+				TargetInput: uint32(in.Index), Partitioner: in.Partitioner, Type: typ.Name(), Timed: c.hasTime[in.From] && c.inTime[n]}
 			g.Edges = append(g.Edges, e)
 			opNodes[in.From].Edges = append(opNodes[in.From].Edges, e.Index)
 			opNodes[in.From].KeyHashes[e.Index] = in.KeyHash
-			opNodes[n].In[e.Index] = in.From.Out
+			opNodes[in.From].EdgeOutput[e.Index] = in.Output
+			opNodes[n].In[e.Index] = typ
 		}
 	}
 	if len(c.program.Coordinators) > 0 {
@@ -341,7 +367,7 @@ func canonical(g *planpb.JobGraph) string {
 		}
 	}
 	for _, e := range g.Edges {
-		fmt.Fprintf(&b, "edge %d %s -> %s input %d %s of %s\n", e.Index, e.Source, e.Target, e.TargetInput, e.Partitioner, e.Type)
+		fmt.Fprintf(&b, "edge %d %s -> %s input %d %s of %s%s\n", e.Index, e.Source, e.Target, e.TargetInput, e.Partitioner, e.Type, edgeExtras(e))
 	}
 	for _, x := range g.Captured {
 		fmt.Fprintf(&b, "captured %q %x\n", x.Name, sha256.Sum256(x.Value))
@@ -356,6 +382,25 @@ func canonical(g *planpb.JobGraph) string {
 		fmt.Fprintf(&b, "writes %q\n", p)
 	}
 	return b.String()
+}
+
+func edgeExtras(e *planpb.JobEdge) string {
+	var s string
+	if e.Output != 0 {
+		s += fmt.Sprint(" from output ", e.Output)
+	}
+	if e.Timed {
+		s += " with timestamps"
+	}
+	return s
+}
+
+// output is the element type of an output.
+func (n *Node) output(i int) operator.Type {
+	if i == 0 {
+		return n.Out
+	}
+	return n.Sides[i-1].Type
 }
 
 // Difference tells in a few lines how a rebuilt graph differs from the one deployed; empty when it does not.

@@ -32,6 +32,11 @@ type Node struct {
 	Combine operator.Factory
 	// Out is the element type emitted; nil for sinks.
 	Out operator.Type
+	// Sides are the side outputs that are read.
+	Sides []operator.Side
+	// SetsTime: what it emits has timestamps, whatever comes in. ReadsTime: it needs those of its inputs; without such a
+	// reader downstream timestamps do not travel. NewTime: those of its inputs go no further.
+	SetsTime, ReadsTime, NewTime bool
 	// Coordinator is set for operators with an enumerator or committer.
 	Coordinator operator.CoordinatorFactory
 	// Unbounded marks a source that does not end.
@@ -44,8 +49,10 @@ type Node struct {
 type Input struct {
 	From        *Node
 	Partitioner planpb.Partitioner
-	// KeyHash makes the func(*T) uint64 of a HASH edge for one subtask.
+	// KeyHash makes, for one subtask, the func(*T) uint64 of a HASH edge, or the func(*T, int) int of a CUSTOM one.
 	KeyHash func() any
+	// Output of From: 0 the main one, then its side outputs.
+	Output int
 	// Index is which input of the node; edges of a union share one.
 	Index int
 }

@@ -2,6 +2,8 @@ package operator
 
 import (
 	"github.com/weft-project/weft/codec"
+	"github.com/weft-project/weft/eventtime"
+	"github.com/weft-project/weft/state"
 )
 
 // Reduction describes a keyed reduce: the key of a record, and how a record joins what its key has so far.
@@ -27,7 +29,7 @@ type reducer[K comparable, T any] struct {
 	c     *Context
 	op    int
 	next  Emit[T]
-	table *Table[K, T]
+	table *state.Table[K, T]
 	fold  func(acc, v *T)
 	keep  func(*T)
 }
@@ -46,7 +48,7 @@ func (r *reducer[K, T]) Open() error {
 	if kc, err := codec.Of[K](); err == nil {
 		keepKey = kc.Keeper()
 	}
-	r.table = NewTable[K, T](keepKey)
+	r.table = state.NewSlabTable[K, T](keepKey)
 	r.fold = r.Reduction.Open(r.c)
 	return nil
 }
@@ -103,13 +105,17 @@ func (r *Reduction[K, T]) ReduceFactory() Factory {
 	}
 }
 
-// finalReducer emits at the end of the input.
+// finalReducer emits at the end of event time, before that goes on: what follows must not find the results late.
 type finalReducer[K comparable, T any] struct{ *reducer[K, T] }
 
-// EndInput is Operator's.
-func (r *finalReducer[K, T]) EndInput() error {
-	r.emitAll()
-	return nil
+// Advance is EventTime's.
+func (r *finalReducer[K, T]) Advance(wm int64) bool {
+	if wm == eventtime.Max {
+		r.c.Time = eventtime.Max
+		r.emitAll()
+		r.c.Time = eventtime.None
+	}
+	return true
 }
 
 // heldBy gives a function that estimates what a new entry holds beside its place in the table, in bytes: strings and slices of the
@@ -142,17 +148,17 @@ func (r *Reduction[K, T]) CombineFactory() Factory {
 		if c.Memory > 0 {
 			limit = min(limit, c.Memory/8)
 		}
-		last := 0
+		last, held := 0, int64(0)
 		size := r.heldBy()
 		return Instance{&finalReducer[K, T]{red}, []any{Emit[T](func(v *T) {
 			add(v)
 			if n := red.table.Len(); n != last {
 				last = n
-				red.table.slabs += size(v)
+				held += size(v)
 				// Pages come one at a time; long keys fill memory long before a page is full.
-				if (n&(pageSize-1) == 0 || red.table.slabs > limit) && red.table.Bytes() > limit {
+				if (n&1023 == 0 || held > limit/2) && red.table.Bytes()+held > limit {
 					red.emitAll()
-					last = 0
+					last, held = 0, 0
 				}
 			}
 		})}}, nil

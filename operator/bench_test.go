@@ -43,7 +43,7 @@ func BenchmarkReader(b *testing.B) {
 func benchReader[T any](b *testing.B, value func(i int) T) {
 	item := bufferOf(b, value)
 	n := 0
-	r, err := typeFor[T](b).NewReader(Emit[T](func(*T) { n++ }))
+	r, err := typeFor[T](b).NewReader(Emit[T](func(*T) { n++ }), new(int64), false)
 	if err != nil {
 		b.Fatal(err)
 	}

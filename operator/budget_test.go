@@ -6,6 +6,7 @@ import (
 
 	"github.com/weft-project/weft/codec"
 	"github.com/weft-project/weft/network"
+	"github.com/weft-project/weft/state"
 )
 
 type fixed struct {
@@ -114,7 +115,7 @@ func TestStringKeysAreCopiedIntoSlabs(t *testing.T) {
 	for i := range words {
 		words[i] = fmt.Sprint("word", i)
 	}
-	table := NewTable[string, int64](nil)
+	table := state.NewSlabTable[string, int64](nil)
 	fill := func() {
 		for _, w := range words {
 			v, _ := table.At(w, hash(w))
@@ -171,7 +172,7 @@ func budgetOf[T any](t *testing.T, value func(i int) T) float64 {
 	t.Helper()
 	item := bufferOf(t, value)
 	seen := 0
-	r, err := typeFor[T](t).NewReader(Emit[T](func(*T) { seen++ }))
+	r, err := typeFor[T](t).NewReader(Emit[T](func(*T) { seen++ }), new(int64), false)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -188,7 +189,7 @@ func budgetOf[T any](t *testing.T, value func(i int) T) float64 {
 
 // A buffer that is not what a writer makes is refused, whatever is wrong with it.
 func TestCorruptBuffers(t *testing.T) {
-	r, err := typeFor[string](t).NewReader(Emit[string](func(*string) {}))
+	r, err := typeFor[string](t).NewReader(Emit[string](func(*string) {}), new(int64), false)
 	if err != nil {
 		t.Fatal(err)
 	}

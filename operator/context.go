@@ -39,12 +39,51 @@ type Context struct {
 	// ObjectReuse: authors promise not to mutate what they have emitted.
 	ObjectReuse bool
 
+	// Time is the timestamp of the record under way, eventtime.None where it has none. Who sets it restores it.
+	Time int64
+	// Now is the processing time, read once a batch for operators that set WantsNow, so it stands still within one.
+	Now      int64
+	WantsNow bool
+	// WatermarkInterval is how often watermarks are said, in milliseconds; 0 for never.
+	WatermarkInterval int64
+	// Clock is processing time; Post brings work to the task's goroutine.
+	Clock Clock
+	Post  func(f func())
+
 	// Op is the operator whose code runs now, an index into Ops; kept so that a failure can name it.
 	Op int
 	// Ops are the names of the chained operators, OpIDs their ids.
 	Ops, OpIDs []string
 
 	accumulators map[string]*Accumulator
+	chain        *Chain
+	// sides are the side outputs by operator and name: Emit[T] of each.
+	sides map[int]map[string]any
+}
+
+// Forward hands a watermark on from operator op to what follows it; lower ones than before are dropped.
+func (c *Context) Forward(op int, wm int64) { c.chain.forward(op, wm) }
+
+// ForwardIdle hands the status of operator op on to what follows it.
+func (c *Context) ForwardIdle(op int, idle bool) { c.chain.forwardIdle(op, idle) }
+
+// Schedule calls f in the task's goroutine when processing time has come to at; stop takes it back, as far as it is not
+// under way.
+func (c *Context) Schedule(at int64, f func()) (stop func()) {
+	run := func() {
+		c.Now = max(c.Now, c.Clock.Now())
+		f()
+	}
+	return c.Clock.At(at, func() { c.Post(run) })
+}
+
+// SideOutput gives the Emit[T] of a side output of operator op; where nobody reads it, records are dropped.
+func SideOutput[T any](c *Context, op int, name string) (Emit[T], error) {
+	out, ok := c.sides[op][name]
+	if !ok {
+		return func(*T) {}, nil
+	}
+	return emitOf[T](out)
 }
 
 // Subtask is the index of this subtask, from 0.

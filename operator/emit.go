@@ -15,8 +15,9 @@ type Type interface {
 	Fan(outs []any, objectReuse bool) (any, error)
 	// NewWriter makes the sending end of an edge: an Emit[T] and its Flusher.
 	NewWriter(cfg WriterConfig) (emit any, w Writer, err error)
-	// NewReader makes the receiving end, which calls emit (an Emit[T]) for each record.
-	NewReader(emit any) (Reader, error)
+	// NewReader makes the receiving end, which calls emit (an Emit[T]) for each record. Before that it sets *time to the
+	// record's timestamp: where timed is false, to none.
+	NewReader(emit any, time *int64, timed bool) (Reader, error)
 }
 
 // TypeOf compiles the plumbing of T. The error names the field that cannot be encoded.

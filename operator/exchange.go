@@ -2,6 +2,7 @@ package operator
 
 import (
 	"context"
+	"encoding/binary"
 	"fmt"
 	"math/rand/v2"
 	"sync/atomic"
@@ -9,6 +10,7 @@ import (
 	"unsafe"
 
 	"github.com/weft-project/weft/codec"
+	"github.com/weft-project/weft/eventtime"
 	"github.com/weft-project/weft/network"
 	"github.com/weft-project/weft/rpc/planpb"
 )
@@ -19,10 +21,13 @@ const batchBytes = 16 << 10
 
 // WriterConfig describes the sending end of one edge.
 type WriterConfig struct {
-	Ctx            context.Context
-	Partition      *network.Partition
-	Partitioner    planpb.Partitioner
-	KeyHash        any // func(*T) uint64 for HASH
+	Ctx         context.Context
+	Partition   *network.Partition
+	Partitioner planpb.Partitioner
+	KeyHash     any // func(*T) uint64 for HASH, func(v *T, n int) int for CUSTOM
+	// Time is the timestamp of the record under way, which travels with it when Timed.
+	Time           *int64
+	Timed          bool
 	MaxParallelism int
 	Subtask        int
 	// FlushNow is set by the buffer-timeout timer; the writer looks at it for each record (a plain load).
@@ -41,6 +46,9 @@ type Writer interface {
 	Flush() error
 	// FlushDue is Flush where the buffer timeout has passed: for tasks that have work but no records to write.
 	FlushDue() error
+	// Watermark sends a watermark to all consumers, after what is buffered; Idle the status.
+	Watermark(wm int64)
+	Idle(idle bool)
 	// End flushes and ends the partition.
 	End() error
 	// Records is how many have been written so far.
@@ -54,7 +62,11 @@ type Reader interface {
 }
 
 // Batch is what local exchange hands over: values that the receiver may use until it releases the batch.
-type Batch[T any] struct{ vals []T }
+type Batch[T any] struct {
+	vals []T
+	// times are the timestamps, where they travel.
+	times []int64
+}
 
 type writer[T any] struct {
 	cfg     WriterConfig
@@ -65,6 +77,8 @@ type writer[T any] struct {
 	limit   int // bytes in a buffer after which it is sent, so much below size that a record of usual length still fits
 	batch   int // values in a local batch
 	records int64
+	timed   bool
+	time    *int64
 	next    int
 	free    chan *Batch[T]
 	release func(any)
@@ -76,6 +90,7 @@ type sub[T any] struct {
 	buf   []byte
 	n     int
 	b     *Batch[T]
+	last  int64 // timestamp written to buf last
 }
 
 // NewWriter is Type's.
@@ -86,6 +101,7 @@ func (t *typeOf[T]) NewWriter(cfg WriterConfig) (any, Writer, error) {
 	if !cfg.ObjectReuse {
 		w.clone = t.codec.Cloner()
 	}
+	w.timed, w.time = cfg.Timed, cfg.Time
 	w.subs = make([]sub[T], cfg.Partition.Subs())
 	for i := range w.subs {
 		w.subs[i].s = cfg.Partition.Sub(i)
@@ -123,6 +139,18 @@ func (w *writer[T]) emitter() (Emit[T], error) {
 			owner[g] = int32(codec.SubtaskOf(g, maxP, n))
 		}
 		return func(v *T) { w.put(int(owner[codec.KeyGroup(hash(v), maxP)]), v) }, nil
+	case planpb.Partitioner_CUSTOM:
+		choose, ok := w.cfg.KeyHash.(func(*T, int) int)
+		if !ok {
+			return nil, wrongType(w.cfg.KeyHash, "a partitioning function")
+		}
+		return func(v *T) {
+			i := choose(v, n)
+			if i < 0 || i >= n {
+				Abort(User(fmt.Errorf("the partitioning function gave %d: expected 0 to %d", i, n-1)))
+			}
+			w.put(i, v)
+		}, nil
 	case planpb.Partitioner_BROADCAST:
 		return func(v *T) {
 			for i := range w.subs {
@@ -156,6 +184,9 @@ func (w *writer[T]) put(i int, v *T) {
 		if w.clone != nil {
 			w.clone(&s.b.vals[len(s.b.vals)-1])
 		}
+		if w.timed {
+			s.b.times = append(s.b.times, *w.time)
+		}
 		if len(s.b.vals) >= w.batch {
 			w.sendBatch(s)
 		} else if w.cfg.FlushNow.Load() {
@@ -172,10 +203,14 @@ func (w *writer[T]) put(i int, v *T) {
 		}
 	}
 	before := len(s.buf)
+	if w.timed {
+		s.buf = binary.AppendVarint(s.buf, *w.time-s.last)
+		s.last = *w.time
+	}
 	s.buf = w.enc(s.buf, v)
 	s.n++
 	if len(s.buf) >= w.limit {
-		w.full(s, before)
+		w.full(s, before, v)
 	} else if w.cfg.FlushNow.Load() {
 		w.flushAll()
 	}
@@ -187,7 +222,7 @@ func (w *writer[T]) start(s *sub[T]) {
 		s.local = true
 		select {
 		case s.b = <-w.free:
-			s.b.vals = s.b.vals[:0]
+			s.b.vals, s.b.times = s.b.vals[:0], s.b.times[:0]
 		default:
 			s.b = &Batch[T]{vals: make([]T, 0, w.batch)}
 		}
@@ -203,12 +238,12 @@ func (w *writer[T]) start(s *sub[T]) {
 	if err != nil {
 		Abort(External(err))
 	}
-	s.buf = buf
+	s.buf, s.last = buf, 0
 }
 
 // full sends a buffer that has reached its size. The last record may have outgrown it: what came before goes as a buffer,
 // a record larger than a buffer as a large one.
-func (w *writer[T]) full(s *sub[T], before int) {
+func (w *writer[T]) full(s *sub[T], before int, v *T) {
 	buf, n := s.buf, s.n
 	s.buf, s.n = nil, 0
 	if len(buf) <= w.size {
@@ -217,10 +252,14 @@ func (w *writer[T]) full(s *sub[T], before int) {
 	}
 	// Append has moved the bytes to memory of its own; Send copies what came before back into the network buffer.
 	last := buf[before:]
+	if w.timed {
+		// Timestamps are written as the difference from the one before in the same buffer.
+		last = w.enc(binary.AppendVarint(nil, *w.time), v)
+	}
 	w.check(s.s.Send(buf[:before], n-1))
 	if len(last) <= w.size {
 		if w.start(s); s.b == nil {
-			s.buf, s.n = append(s.buf, last...), 1
+			s.buf, s.n, s.last = append(s.buf, last...), 1, *w.time
 			return
 		}
 		w.free <- s.b // the consumer has just attached in this process: this one record still goes encoded
@@ -274,6 +313,29 @@ func (w *writer[T]) flushAll() {
 	}
 	for i := range w.subs {
 		w.flushSub(&w.subs[i])
+	}
+}
+
+// Watermark is Writer's.
+func (w *writer[T]) Watermark(wm int64) {
+	w.event(network.Event{Kind: network.Watermark, Watermark: wm})
+}
+
+// Idle is Writer's.
+func (w *writer[T]) Idle(idle bool) {
+	e := network.Event{Kind: network.WatermarkStatus}
+	if idle {
+		e.Watermark = 1
+	}
+	w.event(e)
+}
+
+// event sends an event to all consumers, after what is buffered.
+func (w *writer[T]) event(e network.Event) {
+	for i := range w.subs {
+		s := &w.subs[i]
+		w.flushSub(s)
+		w.check(s.s.SendEvent(e))
 	}
 }
 
@@ -332,27 +394,30 @@ type reader[T any] struct {
 	dec    func(string, int, *T) (int, error)
 	shared bool // values refer to the decoded bytes
 	slot   *T
+	time   *int64
+	timed  bool
 }
 
 // NewReader is Type's.
-func (t *typeOf[T]) NewReader(emit any) (Reader, error) {
+func (t *typeOf[T]) NewReader(emit any, time *int64, timed bool) (Reader, error) {
 	e, err := emitOf[T](emit)
 	if err != nil {
 		return nil, err
 	}
-	return &reader[T]{emit: e, dec: t.codec.Decoder(), shared: !t.codec.Flat(), slot: new(T)}, nil
+	return &reader[T]{emit: e, dec: t.codec.Decoder(), shared: !t.codec.Flat(), slot: new(T), time: time, timed: timed}, nil
 }
 
 // Process is Reader's.
 func (r *reader[T]) Process(item network.Item) (int, error) {
+	if !r.timed {
+		*r.time = eventtime.None
+	}
 	if item.Kind == network.Batch {
 		b, ok := item.Batch.(*Batch[T])
 		if !ok {
 			return 0, wrongType(item.Batch, fmt.Sprintf("%T", b))
 		}
-		for i := range b.vals {
-			r.emit(&b.vals[i])
-		}
+		r.batch(b)
 		return len(b.vals), nil
 	}
 	// One arena for the whole buffer: strings are cut from it, and elements of slices from one that the decoder has. Flat
@@ -363,16 +428,69 @@ func (r *reader[T]) Process(item network.Item) (int, error) {
 	} else {
 		src = unsafe.String(unsafe.SliceData(item.Data), len(item.Data))
 	}
-	pos := 0
-	var err error
-	for range item.Records {
-		if pos, err = r.dec(src, pos, r.slot); err != nil {
-			return 0, External(fmt.Errorf("exchange: %w", err))
-		}
-		r.emit(r.slot)
+	left, err := r.records(src, item.Records)
+	if err != nil {
+		return 0, External(fmt.Errorf("exchange: %w", err))
 	}
-	if pos != len(src) {
-		return 0, External(fmt.Errorf("exchange: %w: %d bytes left after %d records", codec.ErrCorrupt, len(src)-pos, item.Records))
+	if left != 0 {
+		return 0, External(fmt.Errorf("exchange: %w: %d bytes left after %d records", codec.ErrCorrupt, left, item.Records))
 	}
 	return item.Records, nil
+}
+
+func (r *reader[T]) batch(b *Batch[T]) {
+	if !r.timed {
+		for i := range b.vals {
+			r.emit(&b.vals[i])
+		}
+		return
+	}
+	for i := range b.vals {
+		*r.time = b.times[i]
+		r.emit(&b.vals[i])
+	}
+}
+
+// records emits n records and tells how many bytes are left.
+func (r *reader[T]) records(src string, n int) (left int, err error) {
+	pos := 0
+	if !r.timed {
+		for range n {
+			if pos, err = r.dec(src, pos, r.slot); err != nil {
+				return 0, err
+			}
+			r.emit(r.slot)
+		}
+		return len(src) - pos, nil
+	}
+	var last int64
+	for i := range n {
+		delta, used := varint(src, pos)
+		if used <= 0 {
+			return 0, fmt.Errorf("%w: timestamp at byte %d", codec.ErrCorrupt, pos)
+		}
+		last += delta
+		if pos += used; i == 0 {
+			src, pos = src[pos:], 0 // the decoder knows a new batch by position 0
+		}
+		if pos, err = r.dec(src, pos, r.slot); err != nil {
+			return 0, err
+		}
+		*r.time = last
+		r.emit(r.slot)
+	}
+	return len(src) - pos, nil
+}
+
+// varint is encoding/binary's, for strings: used is 0 for bytes cut short.
+func varint(src string, pos int) (v int64, used int) {
+	var u uint64
+	for i := 0; i < binary.MaxVarintLen64 && pos+i < len(src); i++ {
+		b := src[pos+i]
+		u |= uint64(b&0x7f) << (7 * i)
+		if b < 0x80 {
+			return int64(u>>1) ^ -int64(u&1), i + 1
+		}
+	}
+	return 0, 0
 }

@@ -40,6 +40,18 @@ type Source interface {
 	Wake() <-chan struct{}
 }
 
+// EventTime is an Operator that acts when event time advances.
+type EventTime interface {
+	// Advance is called with each new watermark, before it goes on to what follows. pass is false where the operator says
+	// watermarks of its own; eventtime.Max goes on in any case.
+	Advance(wm int64) (pass bool)
+}
+
+// IdleTaker is an Operator that wants to know when its input becomes idle or active; pass as in EventTime.
+type IdleTaker interface {
+	Idle(idle bool) (pass bool)
+}
+
 // Status is what a Source says after Poll.
 type Status int
 

@@ -18,6 +18,7 @@ type upstream struct {
 	node        *graph.Node
 	partitioner planpb.Partitioner
 	keyHash     func() any
+	output      int // of the node: 0 the main one, then side outputs
 }
 
 // Option sets a property of one operator.
@@ -76,7 +77,7 @@ func addSink(e *Env, name, kind string, inputs []graph.Input, f operator.Factory
 func (s *Stream[T]) inputs() []graph.Input {
 	var in []graph.Input
 	for _, u := range s.from {
-		in = append(in, graph.Input{From: u.node, Partitioner: u.partitioner, KeyHash: u.keyHash})
+		in = append(in, graph.Input{From: u.node, Partitioner: u.partitioner, KeyHash: u.keyHash, Output: u.output})
 	}
 	return in
 }

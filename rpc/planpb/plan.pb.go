@@ -792,7 +792,11 @@ type JobEdge struct {
 	Partitioner Partitioner  `protobuf:"varint,5,opt,name=partitioner,proto3,enum=weft.plan.v1.Partitioner" json:"partitioner,omitempty"`
 	Exchange    ExchangeMode `protobuf:"varint,6,opt,name=exchange,proto3,enum=weft.plan.v1.ExchangeMode" json:"exchange,omitempty"`
 	// Element type as Go prints it; part of the fingerprint.
-	Type          string `protobuf:"bytes,7,opt,name=type,proto3" json:"type,omitempty"`
+	Type string `protobuf:"bytes,7,opt,name=type,proto3" json:"type,omitempty"`
+	// Records travel with their timestamps.
+	Timed bool `protobuf:"varint,8,opt,name=timed,proto3" json:"timed,omitempty"`
+	// Which output of the source operator: 0 the main one, then its side outputs.
+	Output        uint32 `protobuf:"varint,9,opt,name=output,proto3" json:"output,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -874,6 +878,20 @@ func (x *JobEdge) GetType() string {
 		return x.Type
 	}
 	return ""
+}
+
+func (x *JobEdge) GetTimed() bool {
+	if x != nil {
+		return x.Timed
+	}
+	return false
+}
+
+func (x *JobEdge) GetOutput() uint32 {
+	if x != nil {
+		return x.Output
+	}
+	return 0
 }
 
 // FromPlan is what the plan process says.
@@ -1500,7 +1518,7 @@ const file_rpc_planpb_plan_proto_rawDesc = "" +
 	"\x04kind\x18\x04 \x01(\tR\x04kind\x12\x1f\n" +
 	"\vdeclared_at\x18\x05 \x01(\tR\n" +
 	"declaredAt\x12 \n" +
-	"\vcoordinated\x18\x06 \x01(\bR\vcoordinated\"\xfb\x01\n" +
+	"\vcoordinated\x18\x06 \x01(\bR\vcoordinated\"\xa9\x02\n" +
 	"\aJobEdge\x12\x14\n" +
 	"\x05index\x18\x01 \x01(\rR\x05index\x12\x16\n" +
 	"\x06source\x18\x02 \x01(\tR\x06source\x12\x16\n" +
@@ -1508,7 +1526,9 @@ const file_rpc_planpb_plan_proto_rawDesc = "" +
 	"\ftarget_input\x18\x04 \x01(\rR\vtargetInput\x12;\n" +
 	"\vpartitioner\x18\x05 \x01(\x0e2\x19.weft.plan.v1.PartitionerR\vpartitioner\x126\n" +
 	"\bexchange\x18\x06 \x01(\x0e2\x1a.weft.plan.v1.ExchangeModeR\bexchange\x12\x12\n" +
-	"\x04type\x18\a \x01(\tR\x04type\"s\n" +
+	"\x04type\x18\a \x01(\tR\x04type\x12\x14\n" +
+	"\x05timed\x18\b \x01(\bR\x05timed\x12\x16\n" +
+	"\x06output\x18\t \x01(\rR\x06output\"s\n" +
 	"\bFromPlan\x12.\n" +
 	"\x05graph\x18\x01 \x01(\v2\x16.weft.plan.v1.JobGraphH\x00R\x05graph\x12/\n" +
 	"\x05error\x18\x02 \x01(\v2\x17.weft.plan.v1.PlanErrorH\x00R\x05errorB\x06\n" +

@@ -74,7 +74,7 @@ func isEngine(fn string) bool {
 		return false
 	}
 	rest := fn[len(module):]
-	for _, p := range []string{"operator.", "stream.", "taskexec/", "connector/", "codec."} {
+	for _, p := range []string{"operator.", "operator/", "state.", "eventtime.", "stream.", "taskexec/", "connector/", "codec."} {
 		if strings.HasPrefix(rest, p) {
 			return true
 		}

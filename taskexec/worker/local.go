@@ -16,9 +16,22 @@ import (
 	"github.com/weft-project/weft/rpc/planpb"
 )
 
+// Watcher is told what happens in a local run, by one goroutine.
+type Watcher interface {
+	// Began: the job begins; its workers' data plane is at address, and metrics gives its tasks' running totals until Ended.
+	Began(job id.Job, g *planpb.JobGraph, address string, metrics func() []*controlpb.TaskMetrics) error
+	Task(*controlpb.TaskState)
+	Ended(*planpb.JobResult)
+}
+
 // RunLocal runs a whole job in this process and gives its result. There are no restarts: a failure is the job's. It removes
 // the job's scratch paths at the end.
 func RunLocal(ctx context.Context, p *operator.Program, files *fs.Registry, log *slog.Logger) (*planpb.JobResult, error) {
+	return RunLocalWatched(ctx, p, files, log, nil)
+}
+
+// RunLocalWatched is RunLocal with somebody who is told, if not nil.
+func RunLocalWatched(ctx context.Context, p *operator.Program, files *fs.Registry, log *slog.Logger, w Watcher) (*planpb.JobResult, error) {
 	job := id.NewJob()
 	n := networkConfig(p.Graph.GetConfig())
 	n.Job, n.Log = job, log
@@ -31,20 +44,29 @@ func RunLocal(ctx context.Context, p *operator.Program, files *fs.Registry, log 
 	r := NewRuntime(Config{Job: job, Program: p, Manager: m, Files: files, Log: log, Config: p.Graph.GetConfig(), Host: "localhost",
 		Report: func(s *controlpb.TaskState) { states <- s }})
 	began := time.Now()
+	if w != nil {
+		if err := w.Began(job, p.Graph, m.Addr(), r.Metrics); err != nil {
+			r.Close()
+			return nil, err
+		}
+	}
 	deploy := localDeployment(job, p.Graph, m.Addr())
 	if err := r.Deploy(deploy); err != nil {
 		r.Close()
 		return nil, err
 	}
-	result := awaitLocal(ctx, r, states, len(deploy.GetTasks()))
+	result := awaitLocal(ctx, r, states, len(deploy.GetTasks()), w)
 	r.Close()
 	removeScratch(p.Graph.GetScratchPaths(), job, files, log)
 	result.JobId, result.RuntimeMs = job.String(), time.Since(began).Milliseconds()
+	if w != nil {
+		w.Ended(result)
+	}
 	return result, nil
 }
 
 // awaitLocal collects the tasks' ends; the first failure cancels the others.
-func awaitLocal(ctx context.Context, r *Runtime, states <-chan *controlpb.TaskState, left int) *planpb.JobResult {
+func awaitLocal(ctx context.Context, r *Runtime, states <-chan *controlpb.TaskState, left int, w Watcher) *planpb.JobResult {
 	result := &planpb.JobResult{Status: planpb.JobStatus_FINISHED}
 	cancelAll := func() {
 		r.mu.Lock()
@@ -62,6 +84,9 @@ func awaitLocal(ctx context.Context, r *Runtime, states <-chan *controlpb.TaskSt
 			result.Status = planpb.JobStatus_CANCELED
 			cancelAll()
 		case s := <-states:
+			if w != nil {
+				w.Task(s)
+			}
 			switch s.GetState() {
 			case controlpb.ExecutionState_STATE_FAILED:
 				if result.Status == planpb.JobStatus_FINISHED {

@@ -5,18 +5,20 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/weft-project/weft/eventtime"
 	"github.com/weft-project/weft/network"
 	"github.com/weft-project/weft/operator"
 )
 
-// sourceLoop asks the source for batches until it ends. Between two batches the task looks around: here cancellation, later
-// checkpoints and timers, are met.
+// sourceLoop asks the source for batches until it ends. Between two batches the task looks around: here cancellation and
+// what came to the mailbox, timers among it, are met.
 func (t *task) sourceLoop() error {
 	src := t.chain.Source
 	for {
 		if t.ctx.Err() != nil {
 			return context.Cause(t.ctx)
 		}
+		t.lookAround()
 		status, err := src.Poll()
 		if err != nil {
 			t.opctx.Op = 0 // the source's own failure, whoever ran last
@@ -36,6 +38,8 @@ func (t *task) sourceLoop() error {
 			began := time.Now()
 			select {
 			case <-src.Wake():
+			case <-t.mailbox.Ready():
+				t.mailbox.RunAll()
 			case <-t.ctx.Done():
 			}
 			t.idle += int64(time.Since(began))
@@ -50,6 +54,7 @@ func (t *task) gateLoop() error {
 		if t.ctx.Err() != nil {
 			return context.Cause(t.ctx)
 		}
+		t.lookAround()
 		item, ok := t.gate.Poll()
 		if !ok {
 			if err := t.gate.Err(); err != nil {
@@ -64,6 +69,8 @@ func (t *task) gateLoop() error {
 			began := time.Now()
 			select {
 			case <-t.gate.Ready():
+			case <-t.mailbox.Ready():
+				t.mailbox.RunAll()
 			case <-t.ctx.Done():
 			}
 			t.idle += int64(time.Since(began))
@@ -73,6 +80,7 @@ func (t *task) gateLoop() error {
 			if item.Event.Kind == network.EndOfPartition {
 				open--
 			}
+			t.event(item.Channel, item.Event)
 			continue
 		}
 		if item.Channel < 0 || item.Channel >= len(t.edges) {
@@ -90,6 +98,34 @@ func (t *task) gateLoop() error {
 		}
 	}
 	return nil
+}
+
+// lookAround does what waits in the mailbox and, for operators that want it, reads the clock.
+func (t *task) lookAround() {
+	if t.opctx.WantsNow {
+		t.opctx.Now = max(t.opctx.Now, t.opctx.Clock.Now())
+	}
+	t.mailbox.Run()
+}
+
+// event takes what came in order with the data: it may advance the chain's event time.
+func (t *task) event(channel int, e network.Event) {
+	var advanced, changed bool
+	switch e.Kind {
+	case network.Watermark:
+		advanced, changed = t.valve.Watermark(channel, e.Watermark)
+	case network.WatermarkStatus:
+		advanced, changed = t.valve.Status(channel, e.Watermark == 1)
+	case network.EndOfPartition:
+		advanced, changed = t.valve.End(channel)
+	}
+	if advanced {
+		t.opctx.Time = eventtime.None
+		t.chain.Watermark(t.valve.Last())
+	}
+	if changed {
+		t.chain.Idle(t.valve.Idle())
+	}
 }
 
 // flushDue keeps the buffer timeout where many records come in and few go out.

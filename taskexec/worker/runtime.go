@@ -32,6 +32,8 @@ type Config struct {
 	Memory int64
 	// Host and TaskManager are named in failures.
 	Host, TaskManager string
+	// Clock is processing time; nil for the machine's clock.
+	Clock operator.Clock
 	// Report is told of every state change, from the task's goroutine.
 	Report func(*controlpb.TaskState)
 }
@@ -45,6 +47,8 @@ type Runtime struct {
 	bufferTimeout time.Duration
 	objectReuse   bool
 	bufferSize    int // of the network's buffers, in bytes
+	// watermarkInterval is how often sources say watermarks, in milliseconds; 0 for never.
+	watermarkInterval int64
 
 	mu struct {
 		sync.Mutex
@@ -58,7 +62,7 @@ type Runtime struct {
 func NewRuntime(cfg Config) *Runtime {
 	c := config.FromMap(cfg.Config)
 	r := &Runtime{cfg: cfg, bufferTimeout: bufferTimeout(c), objectReuse: config.Get(c, config.ObjectReuse),
-		bufferSize: int(config.Get(c, config.SegmentSize))}
+		bufferSize: int(config.Get(c, config.SegmentSize)), watermarkInterval: config.Get(c, config.AutoWatermarkInterval).Milliseconds()}
 	r.ctx, r.stop = context.WithCancel(context.Background())
 	r.mu.tasks = map[id.Attempt]*task{}
 	if r.bufferTimeout > 0 {

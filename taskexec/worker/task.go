@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/weft-project/weft/eventtime"
 	"github.com/weft-project/weft/id"
 	"github.com/weft-project/weft/network"
 	"github.com/weft-project/weft/operator"
@@ -36,6 +37,9 @@ type task struct {
 
 	opctx   *operator.Context
 	chain   *operator.Chain
+	mailbox *operator.Mailbox
+	// valve makes one watermark of those of all channels; nil in sources.
+	valve   *eventtime.Valve
 	writers []operator.Writer
 	readers map[uint32]operator.Reader
 
@@ -60,6 +64,7 @@ type consumer struct {
 type published struct {
 	_                                          [64]byte
 	recordsIn, recordsOut, idle, blocked, done atomic.Int64
+	watermark                                  atomic.Int64
 	_                                          [64]byte
 }
 
@@ -151,6 +156,7 @@ func (t *task) process() (err error) {
 	if err := loop(); err != nil {
 		return err
 	}
+	t.chain.Watermark(eventtime.Max)
 	if err := t.chain.EndInput(); err != nil {
 		return err
 	}
@@ -215,6 +221,8 @@ func (t *task) openGate() error {
 	t.r.mu.Lock() // Metrics looks at the gate from another goroutine
 	defer t.r.mu.Unlock()
 	t.gate = gate
+	t.valve = eventtime.NewValve(len(channels))
+	t.pub.watermark.Store(eventtime.None)
 	return nil
 }
 
@@ -224,12 +232,13 @@ func (t *task) link() error {
 		return err
 	}
 	g := t.r.cfg.Program.Graph
+	t.mailbox = operator.NewMailbox()
 	t.opctx = &operator.Context{
 		Ctx: t.ctx, Attempt: t.attempt, JobAttempt: t.r.cfg.JobAttempt, JobName: g.GetName(), TaskName: t.vertex.GetName(),
 		Parallelism: int(t.td.GetParallelism()), MaxParallelism: int(t.td.GetMaxParallelism()),
 		Files: t.r.cfg.Files, Log: t.r.cfg.Log, Call: t.callCoordinator, Config: t.r.cfg.Config,
 		Batch: g.GetMode() == planpb.RuntimeMode_BATCH, Memory: t.memory, Op: -1,
-		ObjectReuse: t.r.objectReuse,
+		ObjectReuse: t.r.objectReuse, WatermarkInterval: t.r.watermarkInterval, Clock: t.r.cfg.Clock, Post: t.mailbox.Post,
 	}
 	var err error
 	t.chain, err = t.code.Link(t.opctx, t.newWriter)
@@ -245,20 +254,20 @@ func (t *task) link() error {
 		if typ == nil || input >= len(t.chain.Inputs) {
 			return fmt.Errorf("edge %d into %q does not fit the program", e.GetIndex(), t.vertex.GetName())
 		}
-		if t.readers[e.GetIndex()], err = typ.NewReader(t.chain.Inputs[input]); err != nil {
+		if t.readers[e.GetIndex()], err = typ.NewReader(t.chain.Inputs[input], &t.opctx.Time, e.GetTimed()); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (t *task) newWriter(n *operator.Node, edge uint32) (any, error) {
+func (t *task) newWriter(n *operator.Node, edge uint32, typ operator.Type) (any, operator.Writer, error) {
 	p := t.partitions[edge]
 	if p == nil {
-		return nil, fmt.Errorf("edge %d out of %q was not deployed", edge, t.vertex.GetName())
+		return nil, nil, fmt.Errorf("edge %d out of %q was not deployed", edge, t.vertex.GetName())
 	}
 	e := t.r.cfg.Program.Graph.GetEdges()[edge]
-	cfg := operator.WriterConfig{Ctx: t.ctx, Partition: p, Partitioner: e.GetPartitioner(), Subtask: t.attempt.Subtask,
+	cfg := operator.WriterConfig{Ctx: t.ctx, Partition: p, Partitioner: e.GetPartitioner(), Subtask: t.attempt.Subtask, Timed: e.GetTimed(), Time: &t.opctx.Time,
 		FlushNow: t.r.flushFlag(), FlushAlways: t.r.bufferTimeout == 0, BufferSize: t.r.bufferSize, ObjectReuse: t.opctx.ObjectReuse, Blocked: &t.blocked}
 	if mk := n.KeyHashes[edge]; mk != nil {
 		cfg.KeyHash = mk()
@@ -268,12 +277,12 @@ func (t *task) newWriter(n *operator.Node, edge uint32) (any, error) {
 			cfg.MaxParallelism = int(v.GetMaxParallelism())
 		}
 	}
-	emit, w, err := n.Out.NewWriter(cfg)
+	emit, w, err := typ.NewWriter(cfg)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	t.writers = append(t.writers, w)
-	return emit, nil
+	return emit, w, nil
 }
 
 // closeNetwork ends gate and partitions; after a failure consumers are told. Partitions of a task that has finished free
@@ -312,11 +321,17 @@ func (t *task) publish() {
 	t.pub.recordsOut.Store(out)
 	t.pub.idle.Store(t.idle)
 	t.pub.blocked.Store(t.blocked)
+	if t.valve != nil {
+		t.pub.watermark.Store(t.valve.Last())
+	}
 }
 
 func (t *task) metrics() *controlpb.TaskMetrics {
 	m := &controlpb.TaskMetrics{Attempt: t.td.GetId(), RecordsIn: t.pub.recordsIn.Load(), RecordsOut: t.pub.recordsOut.Load(),
-		IdleMs: t.pub.idle.Load() / 1e6, BackpressuredMs: t.pub.blocked.Load() / 1e6, Watermark: -1 << 63}
+		IdleMs: t.pub.idle.Load() / 1e6, BackpressuredMs: t.pub.blocked.Load() / 1e6, Watermark: eventtime.None}
+	if t.valve != nil {
+		m.Watermark = t.pub.watermark.Load()
+	}
 	total := t.pub.done.Load()
 	if total == 0 && !t.started.IsZero() {
 		total = int64(time.Since(t.started))

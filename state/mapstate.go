@@ -1,0 +1,150 @@
+package state
+
+import (
+	"encoding/binary"
+	"iter"
+
+	"github.com/weft-project/weft/codec"
+)
+
+// Map is a map for each key. Its entries are met in order of insertion, as far as none was deleted.
+type Map[K, U comparable, V any] struct {
+	tables[K, *Table[U, V]]
+	hashU func(U) uint64
+	keepU func(*U)
+	keepV func(*V)
+	exp   *expiry[K]
+}
+
+// NewMap declares a map. Its entries expire together.
+func NewMap[U comparable, V any, K comparable](k *Keyed[K], name string, ttl TTL) (*Map[K, U, V], error) {
+	uk, err := codec.KeyOf[U]()
+	if err != nil {
+		return nil, err
+	}
+	uc, err := codec.Of[U]()
+	if err != nil {
+		return nil, err
+	}
+	vc, err := codec.Of[V]()
+	if err != nil {
+		return nil, err
+	}
+	m := &Map[K, U, V]{tables: newTables[*Table[U, V]](k, name), hashU: uk.Hasher(), keepU: uc.Keeper(), keepV: vc.Keeper()}
+	m.encode = func(dst []byte, t **Table[U, V]) []byte { return AppendTable(dst, *t, uc.Encoder(), vc.Encoder()) }
+	decU, decV := uc.Decoder(), vc.Decoder()
+	m.decode = func(src string, pos int, t **Table[U, V]) (int, error) {
+		*t = NewTable[U, V](m.keepU, m.hashU)
+		return ReadTable(src, pos, *t, m.hashU, decU, decV)
+	}
+	m.exp = m.expire(ttl)
+	return m, k.Register(m)
+}
+
+// AppendTable writes the entries of a table.
+func AppendTable[U comparable, V any](dst []byte, t *Table[U, V], encU func([]byte, *U) []byte, encV func([]byte, *V) []byte) []byte {
+	dst = binary.AppendUvarint(dst, uint64(t.Len()))
+	t.Each(func(u *U, v *V) { dst = encV(encU(dst, u), v) })
+	return dst
+}
+
+// ReadTable reads what AppendTable has written.
+func ReadTable[U comparable, V any](src string, pos int, t *Table[U, V], hash func(U) uint64, decU func(string, int, *U) (int, error),
+	decV func(string, int, *V) (int, error)) (int, error) {
+	n, used := binary.Uvarint([]byte(src[pos:min(len(src), pos+10)]))
+	if used <= 0 {
+		return pos, errFormat
+	}
+	pos += used
+	var err error
+	for range n {
+		var u U
+		if pos, err = decU(src, pos, &u); err != nil {
+			return pos, err
+		}
+		v, _ := t.At(u, hash(u))
+		if pos, err = decV(src, pos, v); err != nil {
+			return pos, err
+		}
+	}
+	return pos, nil
+}
+
+func (m *Map[K, U, V]) current() *Table[U, V] {
+	if p := m.get(); p != nil && (m.exp == nil || m.exp.read()) {
+		return *p
+	}
+	return nil
+}
+
+// Get gives the value of an entry; ok is false where there is none.
+func (m *Map[K, U, V]) Get(u U) (v V, ok bool) {
+	if t := m.current(); t != nil {
+		if p := t.Get(u, m.hashU(u)); p != nil {
+			return *p, true
+		}
+	}
+	return v, false
+}
+
+// Put sets an entry to a copy of v.
+func (m *Map[K, U, V]) Put(u U, v V) {
+	p := m.Ref(u)
+	*p = v
+	if m.keepV != nil {
+		m.keepV(p)
+	}
+}
+
+// Ref gives the value of an entry to be changed in place, a zero one where there was none, as Value.Ref does.
+func (m *Map[K, U, V]) Ref(u U) *V {
+	t := m.current()
+	if t == nil {
+		p, _ := m.at()
+		t = NewTable[U, V](m.keepU, m.hashU)
+		*p = t
+	}
+	if m.exp != nil {
+		m.exp.wrote()
+	}
+	v, _ := t.At(u, m.hashU(u))
+	return v
+}
+
+// Delete removes an entry.
+func (m *Map[K, U, V]) Delete(u U) {
+	if t := m.current(); t != nil && t.Delete(u, m.hashU(u)) && t.Len() == 0 {
+		m.Clear()
+	}
+}
+
+// Size is the number of entries of the current key.
+func (m *Map[K, U, V]) Size() int {
+	if t := m.current(); t != nil {
+		return t.Len()
+	}
+	return 0
+}
+
+// All gives the entries of the current key; the loop may not change the map.
+func (m *Map[K, U, V]) All() iter.Seq2[U, V] {
+	t := m.current()
+	return func(yield func(U, V) bool) {
+		if t == nil {
+			return
+		}
+		for n := 0; n < t.Len(); n++ {
+			if u, v := t.Nth(n); !yield(*u, *v) {
+				return
+			}
+		}
+	}
+}
+
+// Clear removes the current key's map.
+func (m *Map[K, U, V]) Clear() {
+	m.delete()
+	if m.exp != nil {
+		m.exp.times.delete()
+	}
+}
