@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"os"
 	"slices"
 	"time"
 
@@ -69,9 +70,9 @@ func (b *backend) RunProgram(ctx context.Context, r rest.ProgramRequest) (id.Job
 	return id.ParseJob(reply.GetJobId())
 }
 
-// environment is what the cluster's configuration gives to processes of jobs; clients send it with their submissions.
+// environment is what this process gives to those of jobs, where a client gives them its own.
 func (m *JobManager) environment() map[string]string {
-	return m.o.Config.WithPrefix("containerized.taskmanager.env.")
+	return planproc.Environment(os.Getenv, m.o.Config.WithPrefix("containerized.taskmanager.env."))
 }
 
 // withoutSecrets leaves settings out that are not for jobs.

@@ -12,8 +12,11 @@ import (
 	"github.com/weft-project/weft/rpc/controlpb"
 )
 
-// newJars is the store of uploaded programs, beside the JobManager's other files.
-func newJars(blobs *jobmanager.Blobs) (*rest.Jars, error) {
+// jars is the store of uploaded programs, beside the JobManager's other files; nil for a cluster that is there for one main.
+func (o *Options) jars(blobs *jobmanager.Blobs) (*rest.Jars, error) {
+	if o.Job != nil {
+		return nil, nil
+	}
 	return rest.NewJars(filepath.Join(filepath.Dir(blobs.Dir()), "jars"), jobbinary.CheckOwn)
 }
 

@@ -93,7 +93,7 @@ func (o *Options) serve(ctx context.Context, jm *jobmanager.JobManager, main *ma
 	if err != nil {
 		return err
 	}
-	jars, err := newJars(blobs)
+	jars, err := o.jars(blobs)
 	if err != nil {
 		return err
 	}
