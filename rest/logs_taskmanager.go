@@ -22,8 +22,9 @@ type LogKind int
 const (
 	// NamedLog is the file that the request names.
 	NamedLog LogKind = iota
-	// OwnLog is the log of the TaskManager's own process, OwnOutput its standard output.
+	// OwnLog is the log of the TaskManager's own process.
 	OwnLog
+	// OwnOutput is its standard output.
 	OwnOutput
 )
 

@@ -51,7 +51,11 @@ func (m *manager) startPlan(start *controlpb.StartPlan) {
 // planEnded tells the JobManager.
 func (m *manager) planEnded(p *plan, planned *controlpb.Planned) {
 	delete(m.plans, p.start.GetId())
-	m.o.Log.Info("the main of an uploaded program is gone", "job", p.start.GetJobId(), "error", planned.GetError())
+	if text := planned.GetError(); text != "" {
+		m.o.Log.Info("the main of an uploaded program has given no graph", "job", p.start.GetJobId(), "reason", text)
+	} else {
+		m.o.Log.Info("the main of an uploaded program has given its graph", "job", p.start.GetJobId(), "vertices", len(planned.GetGraph().GetVertices()))
+	}
 	m.send(&controlpb.FromTaskManager{Kind: &controlpb.FromTaskManager_Planned{Planned: planned}})
 }
 

@@ -218,9 +218,6 @@ func (u *user) readableStatus(path string) int {
 			return 404
 		}
 	}
-	if strings.HasPrefix(path, "/taskmanagers/") && slices.Contains([]string{"log", "stdout", "logs", "taskmanager.log", "thread-dump"}, path[strings.LastIndex(path, "/")+1:]) {
-		return 404
-	}
 	return 200
 }
 
