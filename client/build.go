@@ -19,7 +19,11 @@ import (
 // prepareJob makes the job's binaries of JOB: a built binary is checked, a package directory is built.
 // Without here the plan is not made on this machine.
 func (c *Client) prepareJob(ctx context.Context, job, class string, here bool) (*jobBinaries, error) {
-	cluster := config.Get(c.Config, config.ClusterPlatform)
+	return c.prepareJobFor(ctx, job, class, config.Get(c.Config, config.ClusterPlatform), here)
+}
+
+// prepareJobFor is prepareJob for a cluster of that platform.
+func (c *Client) prepareJobFor(ctx context.Context, job, class string, cluster config.Platform, here bool) (*jobBinaries, error) {
 	err := statJob(job)
 	if errors.Is(err, errIsDirectory) {
 		return c.buildJob(ctx, job, class, cluster, here)

@@ -8,4 +8,6 @@ const (
 	TargetPerJob = "yarn-per-job"
 	// TargetApplication is a cluster for one main, which runs beside the JobManager.
 	TargetApplication = "yarn-application"
+	// TargetLocal is the process of main itself.
+	TargetLocal = "local"
 )

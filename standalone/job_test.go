@@ -151,6 +151,49 @@ func TestStandaloneJob(t *testing.T) {
 	s.empty()
 }
 
+// weft run -t local: no cluster, the lines of weft run, and a page while the program runs.
+func TestLocal(t *testing.T) {
+	s := newSite(t, "localhost", "parallelism.default: 2")
+	in, counts := s.input()
+	gate, output := s.gate(), t.TempDir()+"/out"
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	port := strconv.Itoa(freePort(t))
+	run, out := s.command(ctx, "weft", "run", "-t", "local", "-D", "rest.port="+port, s.job, "-gate", gate, "-input", in, "-output", "file://"+output)
+	if err := run.Start(); err != nil {
+		t.Fatal(err)
+	}
+	s.reached(gate)
+	c, err := rest.NewClient(rest.ClientOptions{Address: "localhost:" + port})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	if jobs, err := c.Jobs(ctx); err != nil || len(jobs) != 1 || jobs[0].Name != "counts" || jobs[0].State != "RUNNING" {
+		t.Errorf("jobs: %+v, %v", jobs, err)
+	}
+	s.open(gate)
+	if err := run.Wait(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	s.compare(output, counts)
+	for _, want := range []string{"JobManager Web Interface: http://127.0.0.1:" + port + "\n", "Job has been submitted with JobID ", "Program execution finished\n", "Job Runtime: ", "counted as"} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("%q is not in %s", want, out)
+		}
+	}
+	if _, err := c.Jobs(ctx); err == nil {
+		t.Error("the page is still there")
+	}
+	if out, code := s.do("weft", "run", "-t", "local", s.job, "-fail", "-input", in, "-output", "file://"+output+"2"); code != 1 || !strings.Contains(out, "bad line") {
+		t.Errorf("a job that fails: exit code %d, %s", code, out)
+	}
+	if out, code := s.do("weft", "run", "-t", "local", "-d", s.job); code != 2 || !strings.Contains(out, "lives as long as this command") {
+		t.Errorf("detached: exit code %d, %s", code, out)
+	}
+	s.empty()
+}
+
 // ended waits until nothing of the cluster runs.
 func (s *site) ended(c *rest.Client) {
 	s.t.Helper()

@@ -52,7 +52,7 @@ var built = sync.OnceValues(func() (string, error) {
 
 // TestMain removes what was built. In the processes that a cluster starts this binary is the job.
 func TestMain(m *testing.M) {
-	if os.Getenv(planpb.EnvRole) != "" {
+	if os.Getenv(planpb.EnvRole) != "" || os.Getenv(planpb.EnvConfig) != "" {
 		os.Exit(job(os.Args[1:]))
 	}
 	code := m.Run()

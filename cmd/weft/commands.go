@@ -157,6 +157,9 @@ func (p *process) runJob(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
+	if target == config.TargetLocal {
+		return c.RunHere(ctx, client.Run{Job: s.words[0], Args: s.words[1:], Class: s.class, Detached: !config.Get(c.Config, config.Attached)})
+	}
 	if target == config.TargetPerJob || target == config.TargetApplication {
 		return p.runOwn(ctx, c, s, target)
 	}
@@ -169,12 +172,10 @@ func (p *process) runJob(ctx context.Context, args []string) error {
 // checkTarget refuses targets that are not served yet.
 func checkTarget(c *config.Config) error {
 	switch target := config.Get(c, config.Target); target {
-	case "", config.TargetSession, config.TargetPerJob, config.TargetApplication, "remote":
+	case "", config.TargetSession, config.TargetPerJob, config.TargetApplication, config.TargetLocal, "remote":
 		return nil
-	case "local":
-		return &usageError{"run", "-t local: a job runs locally when it is started by itself: go run DIR, or the job binary"}
 	default:
-		return &usageError{"run", fmt.Sprintf("-t %s (%s): expected yarn-session, yarn-per-job, yarn-application or remote", target, c.Source(config.Target.Key))}
+		return &usageError{"run", fmt.Sprintf("-t %s (%s): expected yarn-session, yarn-per-job, yarn-application, remote or local", target, c.Source(config.Target.Key))}
 	}
 }
 

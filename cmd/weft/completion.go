@@ -62,7 +62,7 @@ func shownOptions(command string) []option {
 }
 
 // targets are the values of -t.
-var targets = []string{config.TargetSession, config.TargetPerJob, config.TargetApplication, "remote"}
+var targets = []string{config.TargetSession, config.TargetPerJob, config.TargetApplication, "remote", config.TargetLocal}
 
 // words are what may stand after an option, or nil for files; known tells whether either is so.
 func (o option) words() (words []string, known bool) {

@@ -102,7 +102,7 @@ func TestZshCompletion(t *testing.T) {
 	if code != 0 || !strings.HasPrefix(script, "#compdef weft") {
 		t.Fatalf("code %d: %s", code, script)
 	}
-	for _, want := range []string{"'run:run a job in a session", "'*--parallelism[", "'*-t[", "(yarn-session yarn-per-job yarn-application remote)", "'1:job:_files'"} {
+	for _, want := range []string{"'run:run a job in a session", "'*--parallelism[", "'*-t[", "(yarn-session yarn-per-job yarn-application remote local)", "'1:job:_files'"} {
 		if !strings.Contains(script, want) {
 			t.Errorf("%q is missing", want)
 		}

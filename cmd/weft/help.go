@@ -33,7 +33,8 @@ var helps = map[string]help{
 		usage: "[OPTIONS] JOB [ARGUMENTS...]", about: "run a job in a session, or in a cluster of its own",
 		text: "JOB is a job binary, or the directory of a Go package, which is then built for the cluster. Everything after JOB\n" +
 			"belongs to the job and is not looked at. Without -d the job is followed to its end. With -m yarn-cluster, or -t yarn-per-job,\n" +
-			"a cluster is started on YARN for this one job, which ends with it; the application's final status is the job's.",
+			"a cluster is started on YARN for this one job, which ends with it; the application's final status is the job's. With -t local\n" +
+			"the job runs in its own process here; -D rest.port=8081 shows its page to you at http://localhost:8081.",
 		options: runOptions,
 		examples: []string{
 			"weft run examples/wordcount -input hdfs:///texts -output hdfs:///counts",
@@ -41,6 +42,7 @@ var helps = map[string]help{
 			"weft run -c importer ./my-module",
 			"weft run -m yarn-cluster -yjm 1024 -ytm 2048 -ys 2 -p 4 -ynm counts examples/wordcount -input /texts -output /counts",
 			"weft run -t yarn-per-job -d ./my-job -since 2026-01-01",
+			"weft run -t local -D rest.port=8081 ./my-job -since 2026-01-01",
 			"weft run -yid application_1700000000000_0001 -D restart-strategy.type=none examples/wordcount -input /texts -output /counts",
 		},
 	},

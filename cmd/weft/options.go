@@ -191,7 +191,7 @@ func clusterOptions() []option {
 	return []option{
 		masterOption("JobManager to talk to, instead of the session of the properties file; run: yarn-cluster for a cluster of the job's own."),
 		applicationOption("yid,yarnapplicationId"),
-		key("t,target", "target", config.Target.Key, "Where jobs run: yarn-session, as without it, yarn-per-job, yarn-application, or remote (the JobManager at rest.address)."),
+		key("t,target", "target", config.Target.Key, "Where jobs run: yarn-session, as without it, yarn-per-job, yarn-application, remote (the JobManager at rest.address), or, of run, local (this machine)."),
 		property("D"),
 		key("z,zookeeperNamespace", "name", config.ClusterID.Key, "Name of the cluster among those that share one high-availability store."),
 		helpOption(),

@@ -2,15 +2,20 @@ package launch
 
 import (
 	"context"
+	"encoding/json"
+	"fmt"
 	"log/slog"
 	"os"
 	"runtime"
 	"strconv"
+	"sync"
 
 	"github.com/weft-project/weft/internal/fs"
 	"github.com/weft-project/weft/internal/fs/local"
 	hadoopconf "github.com/weft-project/weft/internal/hadoop/conf"
 	"github.com/weft-project/weft/internal/hadoop/token"
+	"github.com/weft-project/weft/internal/localpage"
+	"github.com/weft-project/weft/internal/role"
 	"github.com/weft-project/weft/operator"
 	"github.com/weft-project/weft/rpc/controlpb"
 	"github.com/weft-project/weft/rpc/planpb"
@@ -18,11 +23,25 @@ import (
 )
 
 // localRole runs jobs in this process.
-type localRole struct{ recorder }
+type localRole struct {
+	recorder
+	// told is that weft run -t local has started this process: it wants the lines that scripts know.
+	told bool
 
-// Begin is Launcher's: a local run uses all processors.
+	mu   sync.Mutex
+	page *localpage.Page
+}
+
+// Begin is Launcher's: a local run uses all processors, and takes what weft run -t local says.
 func (l *localRole) Begin(context.Context) (int, map[string]string, error) {
-	return l.next(), map[string]string{"parallelism.default": strconv.Itoa(runtime.GOMAXPROCS(0))}, nil
+	values := map[string]string{"parallelism.default": strconv.Itoa(runtime.GOMAXPROCS(0))}
+	if text := os.Getenv(role.EnvConfig); text != "" {
+		l.told = true
+		if err := json.Unmarshal([]byte(text), &values); err != nil {
+			return 0, nil, fmt.Errorf("%s: %w", role.EnvConfig, err)
+		}
+	}
+	return l.next(), values, nil
 }
 
 // Reject is Launcher's: Execute's caller has the error.
@@ -40,7 +59,40 @@ func (l *localRole) Launch(ctx context.Context, p *operator.Program) (*planpb.Jo
 		files.Register("hdfs", func(string) (fs.FileSystem, error) { return nil, err })
 	}
 	defer func() { _ = files.Close() }() // everything written has been closed by its writer
-	return worker.RunLocal(ctx, p, files, workerLog())
+	w, err := l.watcher(p.Graph.GetConfig())
+	if err != nil {
+		return nil, err
+	}
+	return worker.RunLocalWatched(ctx, p, files, workerLog(), w)
+}
+
+// watcher is who is told of the next job: the page, which the first job that asks for one opens, and who started this process.
+func (l *localRole) watcher(values map[string]string) (worker.Watcher, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.page == nil {
+		var err error
+		if l.page, err = localpage.Open(values, workerLog()); err != nil {
+			return nil, err
+		}
+		if l.page != nil {
+			fmt.Fprintf(os.Stderr, "JobManager Web Interface: http://%s\n", l.page.Address)
+		}
+		if l.page != nil && l.page.Token != "" {
+			fmt.Fprintf(os.Stderr, "Its password, with any user name: %s\n", l.page.Token)
+		}
+	}
+	var all watchers
+	if l.page != nil {
+		all = append(all, l.page.NewRun())
+	}
+	if l.told {
+		all = append(all, teller{os.Stdout})
+	}
+	if len(all) == 0 {
+		return nil, nil
+	}
+	return all, nil
 }
 
 func hadoopUser() string {
