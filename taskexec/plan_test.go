@@ -30,7 +30,7 @@ func playPlan(part string) int {
 		panic("index out of range")
 	case "hang":
 		fmt.Println("waiting for a lock that nobody gives back")
-		select {}
+		<-time.After(time.Hour)
 	case "chatty":
 		line := strings.Repeat("x", 1023)
 		for range 4096 {
@@ -85,7 +85,7 @@ func playPlan(part string) int {
 		return 2
 	case "hang-late":
 		fmt.Println("waiting for the result")
-		select {}
+		<-time.After(time.Hour)
 	}
 	return 0
 }
