@@ -15,9 +15,10 @@ import (
 )
 
 func main() {
-	mode := flag.String("mode", "count", "what to do: count, slow, panic, error, index, exit-plan, panic-plan, hang-plan, differ, captured, twice, eat, exit-task, shipped, none")
+	mode := flag.String("mode", "count", "what to do: count, slow, gate, panic, error, index, exit-plan, panic-plan, hang-plan, differ, captured, twice, eat, exit-task, shipped, none")
 	input := flag.String("input", "", "text to count the words of")
 	output := flag.String("output", "", "where the counts go")
+	gate := flag.String("gate", "", "gate: the file that must be there before the line with the word hold is passed on; a file with .held at its end tells that it waits")
 	pause := flag.Duration("pause", time.Millisecond, "slow: pause for each line")
 	flag.Parse()
 
@@ -35,13 +36,20 @@ func main() {
 		fmt.Println("nothing to do today")
 		return
 	}
-	if err := run(*mode, *input, *output, *pause); err != nil {
+	if err := run(*mode, *input, *output, trouble{*mode, *pause, *gate}); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
 }
 
-func run(mode, input, output string, pause time.Duration) error {
+// trouble is what one record gets.
+type trouble struct {
+	mode  string
+	pause time.Duration
+	gate  string
+}
+
+func run(mode, input, output string, t trouble) error {
 	env := stream.New()
 	env.SetMode(stream.Batch)
 	suffix := ""
@@ -56,7 +64,7 @@ func run(mode, input, output string, pause time.Duration) error {
 		}
 		suffix = now
 	}
-	build(env, "words"+suffix, mode, input, output, pause)
+	build(env, "words"+suffix, input, output, t)
 	result, err := env.Execute(context.Background(), "test job "+mode)
 	if err != nil {
 		return err
@@ -66,7 +74,7 @@ func run(mode, input, output string, pause time.Duration) error {
 	if mode == "twice" {
 		again := stream.New()
 		again.SetMode(stream.Batch)
-		build(again, "words", "count", input, output+"-again", pause)
+		build(again, "words", input, output+"-again", trouble{mode: "count"})
 		if _, err := again.Execute(context.Background(), "test job again"); err != nil {
 			return err
 		}
@@ -80,10 +88,11 @@ type word struct {
 	N    int64
 }
 
-func build(env *stream.Env, name, mode, input, output string, pause time.Duration) {
+func build(env *stream.Env, name, input, output string, t trouble) {
+	mode := t.mode
 	lines := stream.ReadText(env, "read", input)
 	words := stream.FlatMap(lines, name, func(line string, emit func(word)) {
-		misbehave(mode, line, pause)
+		misbehave(t, line)
 		if mode == "shipped" {
 			line = shipped(line)
 		}
@@ -115,10 +124,20 @@ func shipped(name string) string {
 var hoard [][]byte
 
 // misbehave does to one record what the mode says.
-func misbehave(mode, line string, pause time.Duration) {
-	switch mode {
+func misbehave(t trouble, line string) {
+	switch t.mode {
 	case "slow":
-		time.Sleep(pause)
+		time.Sleep(t.pause)
+	case "gate":
+		for strings.Contains(line, "hold") {
+			if err := os.WriteFile(t.gate+".held", nil, 0o644); err != nil {
+				panic(err)
+			}
+			if _, err := os.Stat(t.gate); err == nil {
+				return
+			}
+			time.Sleep(10 * time.Millisecond)
+		}
 	case "panic":
 		if strings.Contains(line, "lazy") {
 			// What an author might do.
