@@ -62,7 +62,8 @@ func run(ctx context.Context, packages, pattern string, raceAll bool) (err error
 	if pattern != "" {
 		only = []string{"-run", pattern}
 	}
-	real, race := slices.Concat([]string{"-tags", "realhadoop"}, only), slices.Concat([]string{"-race"}, only)
+	// Built as the distribution is, so that what it was built of is not compiled again.
+	real, race := slices.Concat([]string{"-trimpath", "-tags", "realhadoop"}, only), slices.Concat([]string{"-race"}, only)
 	steps := []step{
 		{"the tests, on the real Hadoop", slices.Concat(real, tested.plain), true},
 		{"quick tests of packages with goroutines, under the race detector", slices.Concat(race, tested.race), false},

@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"slices"
 	"sort"
 	"strings"
 	"time"
@@ -39,6 +40,9 @@ func (s step) run(ctx context.Context, c *devcluster.Cluster, dist string, total
 	args := append([]string{"test", "-json", "-count=1", "-timeout", packageTimeout.String()}, s.args...)
 	cmd := exec.CommandContext(ctx, "go", args...)
 	cmd.Env = append(os.Environ(), distEnv+"="+dist)
+	if !slices.Contains(s.args, "-race") {
+		cmd.Env = append(cmd.Env, "CGO_ENABLED=0")
+	}
 	if s.real {
 		c.Prepare(cmd)
 	} else {
