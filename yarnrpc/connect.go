@@ -1,7 +1,6 @@
 package yarnrpc
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -9,6 +8,7 @@ import (
 	"time"
 
 	hadoopconf "github.com/weft-project/weft/internal/hadoop/conf"
+	"github.com/weft-project/weft/internal/hadoop/krb"
 	"github.com/weft-project/weft/internal/hadoop/rpc"
 	"github.com/weft-project/weft/internal/hadoop/sasl"
 	"github.com/weft-project/weft/internal/hadoop/token"
@@ -33,8 +33,10 @@ type Options struct {
 	User string
 	// Credentials are the tokens at hand; nil is none.
 	Credentials *token.Credentials
-	// Kerberos makes the authentication for a server whose principal is configured as given ("rm/_HOST@REALM"); nil is none.
-	Kerberos func(principal string) func(ctx context.Context, address string, offer rpc.Offer) (sasl.Mechanism, error)
+	// Kerberos is the login on a secured cluster; nil is none.
+	Kerberos *krb.Login
+	// ProxyUser, when not empty, is for whom the user acts (HADOOP_PROXY_USER).
+	ProxyUser string
 	// Retry replaces the policy that the Hadoop configuration gives.
 	Retry *rpc.Retry
 	// OnRetry hears of each failed attempt that will be followed by another.
@@ -109,10 +111,10 @@ func (o Options) security(conf *hadoopconf.Conf, tok *token.Token, principalKey 
 	if err != nil {
 		return nil, fmt.Errorf("hadoop configuration: hadoop.rpc.protection: %w", err)
 	}
-	s := &rpc.Security{User: o.User, Token: tok, Protection: protection}
+	s := &rpc.Security{User: o.User, ProxyUser: o.ProxyUser, Token: tok, Protection: protection}
 	s.RefuseSimple = conf.Secure() && !conf.GetBool("ipc.client.fallback-to-simple-auth-allowed", false)
 	if principalKey != "" && o.Kerberos != nil && conf.Secure() {
-		s.Kerberos = o.Kerberos(conf.Get(principalKey))
+		s.Kerberos = o.Kerberos.Mechanism(krb.ServiceOf(conf.Get, principalKey, protection))
 	}
 	return s, nil
 }

@@ -52,6 +52,7 @@ type state struct {
 	NodeVCores   int
 	FullJIT      bool
 	HDFSOnly     bool
+	KDCOnly      bool
 	Kerberos     *Kerberos
 }
 
@@ -89,7 +90,7 @@ func Start(ctx context.Context, o Options) (*Cluster, error) {
 	c := &Cluster{log: o.Log, state: state{
 		Dir: o.Dir, Version: o.Version, Java: java, Lib: lib, User: account.Username, Profile: o.Profile,
 		NodeManagers: o.NodeManagers, DataNodes: o.DataNodes, NodeMemoryMB: o.NodeMemoryMB, NodeVCores: o.NodeVCores,
-		FullJIT: o.FullJIT, HDFSOnly: o.HDFSOnly, Kerberos: o.Kerberos,
+		FullJIT: o.FullJIT, HDFSOnly: o.HDFSOnly, KDCOnly: o.KDCOnly, Kerberos: o.Kerberos,
 	}}
 	if err := c.start(ctx, o, temporary); err != nil {
 		return nil, fmt.Errorf("devcluster: %w", errors.Join(err, c.Stop()))
@@ -127,8 +128,10 @@ func (c *Cluster) start(ctx context.Context, o Options, temporary bool) error {
 	}
 	fmt.Fprintf(c.log, "starting Hadoop %s in %s: %d daemons, ports from %d\n",
 		o.Version, o.Dir, len(c.daemonNames()), c.state.Base)
-	if err := c.format(ctx); err != nil {
-		return err
+	if !o.KDCOnly {
+		if err := c.format(ctx); err != nil {
+			return err
+		}
 	}
 	for _, d := range c.daemonNames() {
 		if err := c.spawn(d); err != nil {
@@ -144,8 +147,10 @@ func (c *Cluster) start(ctx context.Context, o Options, temporary bool) error {
 	if err := c.waitReady(ctx); err != nil {
 		return err
 	}
-	if err := c.prepareHDFS(ctx); err != nil {
-		return err
+	if !o.KDCOnly {
+		if err := c.prepareHDFS(ctx); err != nil {
+			return err
+		}
 	}
 	fmt.Fprintf(c.log, "ready after %.1f s\n", time.Since(began).Seconds())
 	return nil

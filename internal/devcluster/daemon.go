@@ -60,6 +60,9 @@ func (c *Cluster) daemonNames() []daemonName {
 	if c.state.Kerberos != nil {
 		names = append(names, daemonName{kind: kindKDC})
 	}
+	if c.state.KDCOnly {
+		return names
+	}
 	names = append(names, daemonName{kind: kindNameNode})
 	if !c.state.HDFSOnly {
 		names = append(names, daemonName{kind: kindResourceManager})

@@ -24,6 +24,7 @@ type Options struct {
 	NodeVCores   int    // vcores a NodeManager offers, default 8
 	Profile      string // "" or ProfileVMem
 	HDFSOnly     bool   // NameNode and DataNodes only
+	KDCOnly      bool   // with Kerberos: the KDC only
 	// Kerberos makes a secured cluster when not nil.
 	Kerberos *Kerberos
 	// Queues of the capacity scheduler below root; capacities add up to 100. Default: default (90 %, may grow to all) and
@@ -56,14 +57,14 @@ func (o Options) withDefaults() (Options, error) {
 	if o.Version == "" {
 		o.Version = DefaultVersion
 	}
-	if o.NodeManagers == 0 && !o.HDFSOnly {
+	if o.NodeManagers == 0 && !o.HDFSOnly && !o.KDCOnly {
 		o.NodeManagers = 2
 	}
 	var err error
 	if o.Kerberos, err = o.Kerberos.withDefaults(); err != nil {
 		return o, err
 	}
-	if o.DataNodes == 0 {
+	if o.DataNodes == 0 && !o.KDCOnly {
 		o.DataNodes = 1
 	}
 	if o.NodeMemoryMB == 0 {

@@ -14,6 +14,7 @@ import (
 	"github.com/weft-project/weft/internal/delay"
 	"github.com/weft-project/weft/internal/fs"
 	hadoopconf "github.com/weft-project/weft/internal/hadoop/conf"
+	"github.com/weft-project/weft/internal/hadoop/krb"
 	hdfspb "github.com/weft-project/weft/internal/hadoop/proto/hdfs"
 	"github.com/weft-project/weft/internal/hadoop/rpc"
 	"github.com/weft-project/weft/internal/hadoop/token"
@@ -30,10 +31,14 @@ const (
 	closeTimeout = 5 * time.Second
 )
 
-// Options say who uses the store. User is required.
+// Options say who uses the store. User is required where there is no Kerberos login.
 type Options struct {
 	// User is who acts, believed by clusters without Kerberos; its home directory is Home.
 	User string
+	// ProxyUser, when not empty, is for whom the user acts (HADOOP_PROXY_USER); Home is then the other's.
+	ProxyUser string
+	// Kerberos is the login on a secured cluster; nil is none.
+	Kerberos *krb.Login
 	// Credentials are the tokens at hand; nil is none. The HDFS delegation token of this NameNode is used when there is one.
 	Credentials *token.Credentials
 	// Log gets what happens on the way; nil logs nothing.
@@ -88,8 +93,19 @@ func New(conf *hadoopconf.Conf, authority string, o Options) (fs.FileSystem, err
 			authority = a
 		}
 	}
+	if o.User == "" && o.Kerberos != nil {
+		name, err := o.Kerberos.User(conf.Get)
+		if err != nil {
+			return nil, fmt.Errorf("hdfs://%s: %w", authority, err)
+		}
+		o.User = name
+	}
 	if o.User == "" {
 		return nil, fmt.Errorf("hdfs://%s: no user is given", authority)
+	}
+	owner := o.User
+	if o.ProxyUser != "" {
+		owner = o.ProxyUser
 	}
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
@@ -113,7 +129,7 @@ func New(conf *hadoopconf.Conf, authority string, o Options) (fs.FileSystem, err
 	if err != nil {
 		return nil, err
 	}
-	f := &FS{uri: "hdfs://" + authority, home: conf.GetOr("dfs.user.home.dir.prefix", "/user") + "/" + o.User, user: o.User,
+	f := &FS{uri: "hdfs://" + authority, home: conf.GetOr("dfs.user.home.dir.prefix", "/user") + "/" + owner, user: o.User,
 		maxWait: o.RetryMaxWait, log: o.Log, onWait: o.OnWait, files: files, writers: map[*writer]struct{}{}}
 	f.ctx, f.cancel = context.WithCancelCause(context.Background())
 	f.client = rpc.NewClient(limits)

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	hadoopconf "github.com/weft-project/weft/internal/hadoop/conf"
+	"github.com/weft-project/weft/internal/hadoop/krb"
 	"github.com/weft-project/weft/internal/hadoop/rpc"
 	"github.com/weft-project/weft/internal/hadoop/sasl"
 	"github.com/weft-project/weft/internal/hadoop/token"
@@ -74,14 +75,21 @@ func rpcOptions(conf *hadoopconf.Conf, o Options) (rpc.Options, error) {
 	return r, errors.Join(errs[:]...)
 }
 
+// principalKey names the NameNode's principal.
+const principalKey = "dfs.namenode.kerberos.principal"
+
 // security builds the identity towards the NameNode.
 func security(conf *hadoopconf.Conf, authority string, addrs []string, logical bool, o Options) (*rpc.Security, error) {
 	protection, err := sasl.ParseProtection(conf.Get("hadoop.rpc.protection"))
 	if err != nil {
 		return nil, fmt.Errorf("hadoop configuration: hadoop.rpc.protection: %w", err)
 	}
-	return &rpc.Security{User: o.User, Token: delegationToken(authority, addrs, logical, o.Credentials), Protection: protection,
-		RefuseSimple: conf.Secure() && !conf.GetBool("ipc.client.fallback-to-simple-auth-allowed", false)}, nil
+	s := &rpc.Security{User: o.User, ProxyUser: o.ProxyUser, Token: delegationToken(authority, addrs, logical, o.Credentials), Protection: protection,
+		RefuseSimple: conf.Secure() && !conf.GetBool("ipc.client.fallback-to-simple-auth-allowed", false)}
+	if o.Kerberos != nil && conf.Secure() {
+		s.Kerberos = o.Kerberos.Mechanism(krb.ServiceOf(conf.Get, principalKey, protection))
+	}
+	return s, nil
 }
 
 // delegationToken finds the token of this store: Hadoop names its service ha-hdfs:NAME for a logical name, else ip:port or

@@ -39,6 +39,8 @@ type Offer struct {
 type Security struct {
 	// User is the name given to servers that believe it (SIMPLE). Ignored by token connections: the token says who it is.
 	User string
+	// ProxyUser, when not empty, is for whom we act: the server must allow it (hadoop.proxyuser.…). Tokens allow it never.
+	ProxyUser string
 	// Token authenticates by TOKEN when not nil.
 	Token *token.Token
 	// Kerberos authenticates by KERBEROS when not nil: it makes the mechanism for one server. address is host:port as
@@ -119,7 +121,7 @@ func open(ctx context.Context, nc net.Conn, address, protocol string, sec *Secur
 		}
 		header = nil
 	}
-	ctxFrame, err := frame(requestHeader(callContext, nil, -1), connectionContext(protocol, c.session.Method, sec.User))
+	ctxFrame, err := frame(requestHeader(callContext, nil, -1), connectionContext(protocol, c.session.Method, sec))
 	if err != nil {
 		return nil, err
 	}
@@ -136,11 +138,15 @@ func writeAll(nc net.Conn, b []byte) error {
 	return nil
 }
 
-// connectionContext names the protocol and, where it is believed, the user: a token connection must not name one.
-func connectionContext(protocol, method, user string) *commonpb.IpcConnectionContext {
+// connectionContext names the protocol, for whom we act and, where it is believed, the user: a token connection must not name
+// one, and with Kerberos the ticket tells.
+func connectionContext(protocol, method string, sec *Security) *commonpb.IpcConnectionContext {
 	info := &commonpb.UserInformation{}
-	if method == MethodSimple && user != "" {
-		info.EffectiveUser = &user
+	if method == MethodSimple && sec.User != "" {
+		info.EffectiveUser = &sec.User
+	}
+	if sec.ProxyUser != "" && method != MethodToken {
+		info.RealUser, info.EffectiveUser = info.EffectiveUser, &sec.ProxyUser
 	}
 	return &commonpb.IpcConnectionContext{UserInfo: info, Protocol: &protocol}
 }
