@@ -2,12 +2,10 @@ package rest
 
 import (
 	"net/http"
-	"runtime"
 	"strings"
-)
 
-// maxDump bounds the text of a thread dump.
-const maxDump = 16 << 20
+	"github.com/weft-project/weft/internal/stacks"
+)
 
 // handleCheckpoints answers for jobs that take no checkpoints, which all do not yet.
 func handleCheckpoints(s *Server, w http.ResponseWriter, r *http.Request) error {
@@ -67,13 +65,7 @@ func handleDataSets(_ *Server, w http.ResponseWriter, _ *http.Request) error {
 }
 
 func handleThreadDump(_ *Server, w http.ResponseWriter, _ *http.Request) error {
-	buffer := make([]byte, 256<<10)
-	n := runtime.Stack(buffer, true)
-	for n == len(buffer) && n < maxDump {
-		buffer = make([]byte, 2*len(buffer))
-		n = runtime.Stack(buffer, true)
-	}
-	doc := threadDump(string(buffer[:n]))
+	doc := threadDump(string(stacks.All()))
 	return writeJSON(w, &doc)
 }
 

@@ -130,7 +130,7 @@ var taskManagerRoutes = []Route{
 	{Method: "GET", Path: "/taskmanagers/:taskmanagerid/stdout", Doc: "the TaskManager's standard output", handle: handleTaskManagerStdout},
 	{Method: "GET", Path: "/taskmanagers/:taskmanagerid/logs", Doc: "its log files, and those of the workers that jobs have there", handle: handleTaskManagerLogs},
 	{Method: "GET", Path: "/taskmanagers/:taskmanagerid/logs/:filename", Doc: "one of these files", handle: handleTaskManagerLogFile},
-	{Method: "GET", Path: "/taskmanagers/:taskmanagerid/thread-dump", Doc: "goroutines of the TaskManager process", handle: handleTaskManagerDump},
+	{Method: "GET", Path: "/taskmanagers/:taskmanagerid/thread-dump", Doc: "goroutines of the TaskManager process and of its workers", handle: handleTaskManagerDump},
 }
 
 // jarPlanQuery are the parameters of both plans.

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strings"
 
@@ -12,12 +11,8 @@ import (
 	"github.com/weft-project/weft/rpc/controlpb"
 )
 
-const (
-	// maxPiece bounds a piece of a log file in one message, in bytes.
-	maxPiece = 1 << 20
-	// maxStacks bounds the text of all goroutines, in bytes.
-	maxStacks = 4 << 20
-)
+// maxPiece bounds a piece of a log file in one message, in bytes.
+const maxPiece = 1 << 20
 
 // logDirs are the directories whose files may be shown: the workers', and this process's own where that is another one, which it
 // shares with others.
@@ -39,8 +34,13 @@ func (o *Options) ownLogDir() string {
 // showFile answers a question about files. Disks may be slow: it does not hold up the loop.
 func (m *manager) showFile(r *controlpb.FileRequest) {
 	s := m.session
+	reply := func() (*controlpb.FileReply, error) { return m.o.fileReply(r) }
+	if r.GetKind() == controlpb.FileKind_GOROUTINES {
+		workers := m.askStacks()
+		reply = func() (*controlpb.FileReply, error) { return &controlpb.FileReply{Data: allStacks(workers)}, nil }
+	}
 	go func() {
-		reply, err := m.o.fileReply(r)
+		reply, err := reply()
 		if err != nil {
 			reply = &controlpb.FileReply{Error: err.Error(), Missing: errors.Is(err, logdir.ErrMissing)}
 		}
@@ -64,8 +64,6 @@ func (o *Options) fileReply(r *controlpb.FileRequest) (*controlpb.FileReply, err
 		return o.readFile(o.LogName+".log", r)
 	case controlpb.FileKind_OWN_OUTPUT:
 		return o.readFile(o.LogName+".out", r)
-	case controlpb.FileKind_GOROUTINES:
-		return &controlpb.FileReply{Data: stacks()}, nil
 	}
 	return nil, fmt.Errorf("TaskManager %s of release %s does not know files of kind %d", o.ID, o.Version, r.GetKind())
 }
@@ -104,15 +102,4 @@ func (o *Options) readFile(name string, r *controlpb.FileRequest) (*controlpb.Fi
 
 func loggedFile(f logdir.File) *controlpb.LoggedFile {
 	return &controlpb.LoggedFile{Name: f.Name, Size: f.Size, ModifiedMs: f.Modified.UnixMilli()}
-}
-
-// stacks are those of all goroutines of this process.
-func stacks() []byte {
-	buffer := make([]byte, 256<<10)
-	n := runtime.Stack(buffer, true)
-	for n == len(buffer) && n < maxStacks {
-		buffer = make([]byte, 2*len(buffer))
-		n = runtime.Stack(buffer, true)
-	}
-	return buffer[:n]
 }

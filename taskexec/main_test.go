@@ -66,6 +66,8 @@ func playWorker(part string) int {
 		switch k := msg.GetKind().(type) {
 		case *controlpb.ToWorker_Start:
 			send(started(part, k.Start))
+		case *controlpb.ToWorker_Stacks:
+			send(&controlpb.FromWorker{Kind: &controlpb.FromWorker_Stacks{Stacks: &controlpb.Stacks{Id: k.Stacks, Text: []byte("goroutine 1 [running]:\nmain.main()")}}})
 		case *controlpb.ToWorker_Deploy:
 			if code := deployed(part, k.Deploy, send); code >= 0 {
 				return code

@@ -126,6 +126,8 @@ func (m *manager) fromWorker(w *worker, msg *controlpb.FromWorker) {
 		}
 		m.terminal(&controlpb.TaskStates{Tasks: k.Tasks.GetTasks()})
 		w.send(&controlpb.ToWorker{Kind: &controlpb.ToWorker_Acknowledged{Acknowledged: k.Tasks.GetSequence()}})
+	case *controlpb.FromWorker_Stacks:
+		w.tookStacks(k.Stacks)
 	case *controlpb.FromWorker_Metrics:
 		w.metrics = k.Metrics.GetTasks()
 	}

@@ -286,7 +286,10 @@ func TestFiles(t *testing.T) {
 			t.Errorf("%q: %v", name, reply)
 		}
 	}
-	if reply := ask(&controlpb.FileRequest{Kind: controlpb.FileKind_GOROUTINES}); !strings.Contains(string(reply.GetData()), "goroutine ") {
+	c.start(1, "serve")
+	c.worker(controlpb.WorkerPhase_WORKER_READY)
+	if reply := ask(&controlpb.FileRequest{Kind: controlpb.FileKind_GOROUTINES}); !strings.HasPrefix(string(reply.GetData()), "goroutine ") ||
+		!strings.HasSuffix(string(reply.GetData()), "\n\nworker 01234567-1: goroutine 1 [running]:\nmain.main()") {
 		t.Errorf("goroutines: %v", reply)
 	}
 	if reply := ask(&controlpb.FileRequest{Kind: 99}); reply.GetMissing() || !strings.Contains(reply.GetError(), "99") {

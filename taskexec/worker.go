@@ -39,6 +39,9 @@ type worker struct {
 	metrics []*controlpb.TaskMetrics
 	// rss is the resident memory of the process and of its descendants, children the latter's part, looked at more rarely.
 	rss, children int64
+	// dumps are those who wait for the stacks of its goroutines, by the number of the question; dump is the last number.
+	dumps map[uint64]chan []byte
+	dump  uint64
 	// stopping: the end is wanted, its cause is not a failure.
 	stopping   bool
 	stopReason string

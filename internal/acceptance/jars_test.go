@@ -17,6 +17,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/weft-project/weft/rest"
 )
@@ -155,6 +156,14 @@ func (c *cluster) uploads() {
 	}
 	c.must("POST", "/jars/"+streaming+"/run", fmt.Sprintf(`{"programArgs":"-hostname 127.0.0.1 '-port' %s"}`, port), &run)
 	c.becomes(run.JobID, "RUNNING")
+	// Its source has come when it asks for lines, of which it gets none.
+	err = lines.(*net.TCPListener).SetDeadline(time.Now().Add(patience))
+	source, acceptErr := lines.Accept()
+	if err = errors.Join(err, acceptErr); err != nil {
+		t.Fatal(err)
+	}
+	defer source.Close()
+	c.workerShows(run.JobID)
 	for _, id := range []string{jar, streaming} {
 		c.must("DELETE", "/jars/"+id, "", nil)
 		c.refuses(404, "POST", "/jars/"+id+"/run", "", "no program was uploaded")
@@ -195,8 +204,19 @@ func (c *cluster) taskManagerFiles(job string) {
 	c.must("GET", at+"/stdout", "", nil)
 	c.refuses(404, "GET", at+"/logs/..%2Fsecret", "", "no such log file")
 	var dump rest.ThreadDump
-	if c.must("GET", at+"/thread-dump", "", &dump); len(dump.Threads) < 3 {
+	if c.must("GET", at+"/thread-dump", "", &dump); len(dump.Threads) < 3 || !strings.HasPrefix(dump.Threads[0].Name, "goroutine ") {
 		t.Errorf("%+v", dump)
+	}
+}
+
+// workerShows checks that the goroutines of a running job are shown.
+func (c *cluster) workerShows(job string) {
+	t := c.u.t
+	t.Helper()
+	var tms rest.TaskManagers
+	c.must("GET", "/taskmanagers", "", &tms)
+	if text := c.must("GET", "/taskmanagers/"+tms.TaskManagers[0].ID+"/thread-dump", "", nil); !strings.Contains(text, `"threadName":"worker `+job[:8]+`-0: goroutine `) {
+		t.Errorf("no goroutines of the job's worker: %.2000s", text)
 	}
 }
 

@@ -40,7 +40,7 @@ const (
 	// A piece of the TaskManager's own log, or of its standard output.
 	FileKind_OWN_LOG    FileKind = 2
 	FileKind_OWN_OUTPUT FileKind = 3
-	// The stacks of the TaskManager's goroutines.
+	// The stacks of the TaskManager's goroutines, and of those of its workers.
 	FileKind_GOROUTINES FileKind = 4
 )
 
@@ -2680,6 +2680,7 @@ type ToWorker struct {
 	//	*ToWorker_Cancel
 	//	*ToWorker_Share
 	//	*ToWorker_Acknowledged
+	//	*ToWorker_Stacks
 	Kind          isToWorker_Kind `protobuf_oneof:"kind"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -2767,6 +2768,15 @@ func (x *ToWorker) GetAcknowledged() uint64 {
 	return 0
 }
 
+func (x *ToWorker) GetStacks() uint64 {
+	if x != nil {
+		if x, ok := x.Kind.(*ToWorker_Stacks); ok {
+			return x.Stacks
+		}
+	}
+	return 0
+}
+
 type isToWorker_Kind interface {
 	isToWorker_Kind()
 }
@@ -2793,6 +2803,11 @@ type ToWorker_Acknowledged struct {
 	Acknowledged uint64 `protobuf:"varint,5,opt,name=acknowledged,proto3,oneof"`
 }
 
+type ToWorker_Stacks struct {
+	// Show the stacks of all goroutines, whatever main does; Stacks with this number answers.
+	Stacks uint64 `protobuf:"varint,6,opt,name=stacks,proto3,oneof"`
+}
+
 func (*ToWorker_Start) isToWorker_Kind() {}
 
 func (*ToWorker_Deploy) isToWorker_Kind() {}
@@ -2802,6 +2817,8 @@ func (*ToWorker_Cancel) isToWorker_Kind() {}
 func (*ToWorker_Share) isToWorker_Kind() {}
 
 func (*ToWorker_Acknowledged) isToWorker_Kind() {}
+
+func (*ToWorker_Stacks) isToWorker_Kind() {}
 
 type ResourceShare struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -3023,6 +3040,7 @@ type FromWorker struct {
 	//	*FromWorker_State
 	//	*FromWorker_Tasks
 	//	*FromWorker_Metrics
+	//	*FromWorker_Stacks
 	Kind          isFromWorker_Kind `protobuf_oneof:"kind"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -3101,6 +3119,15 @@ func (x *FromWorker) GetMetrics() *WorkerMetrics {
 	return nil
 }
 
+func (x *FromWorker) GetStacks() *Stacks {
+	if x != nil {
+		if x, ok := x.Kind.(*FromWorker_Stacks); ok {
+			return x.Stacks
+		}
+	}
+	return nil
+}
+
 type isFromWorker_Kind interface {
 	isFromWorker_Kind()
 }
@@ -3122,6 +3149,11 @@ type FromWorker_Metrics struct {
 	Metrics *WorkerMetrics `protobuf:"bytes,4,opt,name=metrics,proto3,oneof"`
 }
 
+type FromWorker_Stacks struct {
+	// Answers ToWorker.stacks.
+	Stacks *Stacks `protobuf:"bytes,5,opt,name=stacks,proto3,oneof"`
+}
+
 func (*FromWorker_Hello) isFromWorker_Kind() {}
 
 func (*FromWorker_State) isFromWorker_Kind() {}
@@ -3129,6 +3161,61 @@ func (*FromWorker_State) isFromWorker_Kind() {}
 func (*FromWorker_Tasks) isFromWorker_Kind() {}
 
 func (*FromWorker_Metrics) isFromWorker_Kind() {}
+
+func (*FromWorker_Stacks) isFromWorker_Kind() {}
+
+// Stacks are those of a worker's goroutines.
+type Stacks struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Id            uint64                 `protobuf:"varint,1,opt,name=id,proto3" json:"id,omitempty"`
+	Text          []byte                 `protobuf:"bytes,2,opt,name=text,proto3" json:"text,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Stacks) Reset() {
+	*x = Stacks{}
+	mi := &file_rpc_controlpb_control_proto_msgTypes[34]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Stacks) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Stacks) ProtoMessage() {}
+
+func (x *Stacks) ProtoReflect() protoreflect.Message {
+	mi := &file_rpc_controlpb_control_proto_msgTypes[34]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Stacks.ProtoReflect.Descriptor instead.
+func (*Stacks) Descriptor() ([]byte, []int) {
+	return file_rpc_controlpb_control_proto_rawDescGZIP(), []int{34}
+}
+
+func (x *Stacks) GetId() uint64 {
+	if x != nil {
+		return x.Id
+	}
+	return 0
+}
+
+func (x *Stacks) GetText() []byte {
+	if x != nil {
+		return x.Text
+	}
+	return nil
+}
 
 // WorkerHello is the first message of a worker, sent before main builds its graph.
 type WorkerHello struct {
@@ -3143,7 +3230,7 @@ type WorkerHello struct {
 
 func (x *WorkerHello) Reset() {
 	*x = WorkerHello{}
-	mi := &file_rpc_controlpb_control_proto_msgTypes[34]
+	mi := &file_rpc_controlpb_control_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3155,7 +3242,7 @@ func (x *WorkerHello) String() string {
 func (*WorkerHello) ProtoMessage() {}
 
 func (x *WorkerHello) ProtoReflect() protoreflect.Message {
-	mi := &file_rpc_controlpb_control_proto_msgTypes[34]
+	mi := &file_rpc_controlpb_control_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3168,7 +3255,7 @@ func (x *WorkerHello) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WorkerHello.ProtoReflect.Descriptor instead.
 func (*WorkerHello) Descriptor() ([]byte, []int) {
-	return file_rpc_controlpb_control_proto_rawDescGZIP(), []int{34}
+	return file_rpc_controlpb_control_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *WorkerHello) GetProtocolMajor() uint32 {
@@ -3208,7 +3295,7 @@ type WorkerMetrics struct {
 
 func (x *WorkerMetrics) Reset() {
 	*x = WorkerMetrics{}
-	mi := &file_rpc_controlpb_control_proto_msgTypes[35]
+	mi := &file_rpc_controlpb_control_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3220,7 +3307,7 @@ func (x *WorkerMetrics) String() string {
 func (*WorkerMetrics) ProtoMessage() {}
 
 func (x *WorkerMetrics) ProtoReflect() protoreflect.Message {
-	mi := &file_rpc_controlpb_control_proto_msgTypes[35]
+	mi := &file_rpc_controlpb_control_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3233,7 +3320,7 @@ func (x *WorkerMetrics) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WorkerMetrics.ProtoReflect.Descriptor instead.
 func (*WorkerMetrics) Descriptor() ([]byte, []int) {
-	return file_rpc_controlpb_control_proto_rawDescGZIP(), []int{35}
+	return file_rpc_controlpb_control_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *WorkerMetrics) GetTasks() []*TaskMetrics {
@@ -3455,13 +3542,14 @@ const file_rpc_controlpb_control_proto_rawDesc = "" +
 	"\x05state\x18\x03 \x01(\x0e2\x1f.weft.control.v1.ExecutionStateR\x05state\x12/\n" +
 	"\afailure\x18\x04 \x01(\v2\x15.weft.plan.v1.FailureR\afailure\x12=\n" +
 	"\faccumulators\x18\x05 \x03(\v2\x19.weft.plan.v1.AccumulatorR\faccumulators\x126\n" +
-	"\ametrics\x18\x06 \x01(\v2\x1c.weft.control.v1.TaskMetricsR\ametrics\"\x91\x02\n" +
+	"\ametrics\x18\x06 \x01(\v2\x1c.weft.control.v1.TaskMetricsR\ametrics\"\xab\x02\n" +
 	"\bToWorker\x124\n" +
 	"\x05start\x18\x01 \x01(\v2\x1c.weft.control.v1.WorkerStartH\x00R\x05start\x121\n" +
 	"\x06deploy\x18\x02 \x01(\v2\x17.weft.control.v1.DeployH\x00R\x06deploy\x126\n" +
 	"\x06cancel\x18\x03 \x01(\v2\x1c.weft.control.v1.CancelTasksH\x00R\x06cancel\x126\n" +
 	"\x05share\x18\x04 \x01(\v2\x1e.weft.control.v1.ResourceShareH\x00R\x05share\x12$\n" +
-	"\facknowledged\x18\x05 \x01(\x04H\x00R\facknowledgedB\x06\n" +
+	"\facknowledged\x18\x05 \x01(\x04H\x00R\facknowledged\x12\x18\n" +
+	"\x06stacks\x18\x06 \x01(\x04H\x00R\x06stacksB\x06\n" +
 	"\x04kind\"G\n" +
 	"\rResourceShare\x12\x16\n" +
 	"\x06memory\x18\x01 \x01(\x03R\x06memory\x12\x1e\n" +
@@ -3490,14 +3578,18 @@ const file_rpc_controlpb_control_proto_rawDesc = "" +
 	"\x04user\x18\x0f \x01(\tR\x04user\x1a9\n" +
 	"\vConfigEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xf1\x01\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xa4\x02\n" +
 	"\n" +
 	"FromWorker\x124\n" +
 	"\x05hello\x18\x01 \x01(\v2\x1c.weft.control.v1.WorkerHelloH\x00R\x05hello\x124\n" +
 	"\x05state\x18\x02 \x01(\v2\x1c.weft.control.v1.WorkerStateH\x00R\x05state\x123\n" +
 	"\x05tasks\x18\x03 \x01(\v2\x1b.weft.control.v1.TaskStatesH\x00R\x05tasks\x12:\n" +
-	"\ametrics\x18\x04 \x01(\v2\x1e.weft.control.v1.WorkerMetricsH\x00R\ametricsB\x06\n" +
-	"\x04kind\"\x8e\x01\n" +
+	"\ametrics\x18\x04 \x01(\v2\x1e.weft.control.v1.WorkerMetricsH\x00R\ametrics\x121\n" +
+	"\x06stacks\x18\x05 \x01(\v2\x17.weft.control.v1.StacksH\x00R\x06stacksB\x06\n" +
+	"\x04kind\",\n" +
+	"\x06Stacks\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\x04R\x02id\x12\x12\n" +
+	"\x04text\x18\x02 \x01(\fR\x04text\"\x8e\x01\n" +
 	"\vWorkerHello\x12%\n" +
 	"\x0eprotocol_major\x18\x01 \x01(\rR\rprotocolMajor\x12%\n" +
 	"\x0eprotocol_minor\x18\x02 \x01(\rR\rprotocolMinor\x12\x1f\n" +
@@ -3548,7 +3640,7 @@ func file_rpc_controlpb_control_proto_rawDescGZIP() []byte {
 }
 
 var file_rpc_controlpb_control_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
-var file_rpc_controlpb_control_proto_msgTypes = make([]protoimpl.MessageInfo, 41)
+var file_rpc_controlpb_control_proto_msgTypes = make([]protoimpl.MessageInfo, 42)
 var file_rpc_controlpb_control_proto_goTypes = []any{
 	(FileKind)(0),              // 0: weft.control.v1.FileKind
 	(WorkerPhase)(0),           // 1: weft.control.v1.WorkerPhase
@@ -3587,17 +3679,18 @@ var file_rpc_controlpb_control_proto_goTypes = []any{
 	(*ResourceShare)(nil),      // 34: weft.control.v1.ResourceShare
 	(*WorkerStart)(nil),        // 35: weft.control.v1.WorkerStart
 	(*FromWorker)(nil),         // 36: weft.control.v1.FromWorker
-	(*WorkerHello)(nil),        // 37: weft.control.v1.WorkerHello
-	(*WorkerMetrics)(nil),      // 38: weft.control.v1.WorkerMetrics
-	nil,                        // 39: weft.control.v1.StartPlan.EnvironmentEntry
-	nil,                        // 40: weft.control.v1.StartPlan.ConfigEntry
-	nil,                        // 41: weft.control.v1.StartWorker.EnvironmentEntry
-	nil,                        // 42: weft.control.v1.StartWorker.ConfigEntry
-	nil,                        // 43: weft.control.v1.WorkerStart.ConfigEntry
-	(*planpb.JobGraph)(nil),    // 44: weft.plan.v1.JobGraph
-	(*planpb.JobResult)(nil),   // 45: weft.plan.v1.JobResult
-	(*planpb.Failure)(nil),     // 46: weft.plan.v1.Failure
-	(*planpb.Accumulator)(nil), // 47: weft.plan.v1.Accumulator
+	(*Stacks)(nil),             // 37: weft.control.v1.Stacks
+	(*WorkerHello)(nil),        // 38: weft.control.v1.WorkerHello
+	(*WorkerMetrics)(nil),      // 39: weft.control.v1.WorkerMetrics
+	nil,                        // 40: weft.control.v1.StartPlan.EnvironmentEntry
+	nil,                        // 41: weft.control.v1.StartPlan.ConfigEntry
+	nil,                        // 42: weft.control.v1.StartWorker.EnvironmentEntry
+	nil,                        // 43: weft.control.v1.StartWorker.ConfigEntry
+	nil,                        // 44: weft.control.v1.WorkerStart.ConfigEntry
+	(*planpb.JobGraph)(nil),    // 45: weft.plan.v1.JobGraph
+	(*planpb.JobResult)(nil),   // 46: weft.plan.v1.JobResult
+	(*planpb.Failure)(nil),     // 47: weft.plan.v1.Failure
+	(*planpb.Accumulator)(nil), // 48: weft.plan.v1.Accumulator
 }
 var file_rpc_controlpb_control_proto_depIdxs = []int32{
 	8,  // 0: weft.control.v1.FromTaskManager.register:type_name -> weft.control.v1.Register
@@ -3622,19 +3715,19 @@ var file_rpc_controlpb_control_proto_depIdxs = []int32{
 	16, // 19: weft.control.v1.ToTaskManager.stop_plan:type_name -> weft.control.v1.StopPlan
 	18, // 20: weft.control.v1.ToTaskManager.file:type_name -> weft.control.v1.FileRequest
 	5,  // 21: weft.control.v1.StartPlan.binary:type_name -> weft.control.v1.BlobRef
-	39, // 22: weft.control.v1.StartPlan.environment:type_name -> weft.control.v1.StartPlan.EnvironmentEntry
-	40, // 23: weft.control.v1.StartPlan.config:type_name -> weft.control.v1.StartPlan.ConfigEntry
-	44, // 24: weft.control.v1.Planned.graph:type_name -> weft.plan.v1.JobGraph
+	40, // 22: weft.control.v1.StartPlan.environment:type_name -> weft.control.v1.StartPlan.EnvironmentEntry
+	41, // 23: weft.control.v1.StartPlan.config:type_name -> weft.control.v1.StartPlan.ConfigEntry
+	45, // 24: weft.control.v1.Planned.graph:type_name -> weft.plan.v1.JobGraph
 	0,  // 25: weft.control.v1.FileRequest.kind:type_name -> weft.control.v1.FileKind
 	20, // 26: weft.control.v1.FileReply.files:type_name -> weft.control.v1.LoggedFile
 	5,  // 27: weft.control.v1.StartWorker.binary:type_name -> weft.control.v1.BlobRef
-	41, // 28: weft.control.v1.StartWorker.environment:type_name -> weft.control.v1.StartWorker.EnvironmentEntry
+	42, // 28: weft.control.v1.StartWorker.environment:type_name -> weft.control.v1.StartWorker.EnvironmentEntry
 	5,  // 29: weft.control.v1.StartWorker.files:type_name -> weft.control.v1.BlobRef
-	44, // 30: weft.control.v1.StartWorker.graph:type_name -> weft.plan.v1.JobGraph
-	45, // 31: weft.control.v1.StartWorker.previous_results:type_name -> weft.plan.v1.JobResult
-	42, // 32: weft.control.v1.StartWorker.config:type_name -> weft.control.v1.StartWorker.ConfigEntry
+	45, // 30: weft.control.v1.StartWorker.graph:type_name -> weft.plan.v1.JobGraph
+	46, // 31: weft.control.v1.StartWorker.previous_results:type_name -> weft.plan.v1.JobResult
+	43, // 32: weft.control.v1.StartWorker.config:type_name -> weft.control.v1.StartWorker.ConfigEntry
 	1,  // 33: weft.control.v1.WorkerState.phase:type_name -> weft.control.v1.WorkerPhase
-	46, // 34: weft.control.v1.WorkerState.failure:type_name -> weft.plan.v1.Failure
+	47, // 34: weft.control.v1.WorkerState.failure:type_name -> weft.plan.v1.Failure
 	26, // 35: weft.control.v1.Deploy.tasks:type_name -> weft.control.v1.TaskDeployment
 	12, // 36: weft.control.v1.Deploy.coordinator:type_name -> weft.control.v1.AttemptId
 	12, // 37: weft.control.v1.TaskDeployment.id:type_name -> weft.control.v1.AttemptId
@@ -3647,31 +3740,32 @@ var file_rpc_controlpb_control_proto_depIdxs = []int32{
 	32, // 44: weft.control.v1.TaskStates.tasks:type_name -> weft.control.v1.TaskState
 	12, // 45: weft.control.v1.TaskState.id:type_name -> weft.control.v1.AttemptId
 	2,  // 46: weft.control.v1.TaskState.state:type_name -> weft.control.v1.ExecutionState
-	46, // 47: weft.control.v1.TaskState.failure:type_name -> weft.plan.v1.Failure
-	47, // 48: weft.control.v1.TaskState.accumulators:type_name -> weft.plan.v1.Accumulator
+	47, // 47: weft.control.v1.TaskState.failure:type_name -> weft.plan.v1.Failure
+	48, // 48: weft.control.v1.TaskState.accumulators:type_name -> weft.plan.v1.Accumulator
 	11, // 49: weft.control.v1.TaskState.metrics:type_name -> weft.control.v1.TaskMetrics
 	35, // 50: weft.control.v1.ToWorker.start:type_name -> weft.control.v1.WorkerStart
 	25, // 51: weft.control.v1.ToWorker.deploy:type_name -> weft.control.v1.Deploy
 	30, // 52: weft.control.v1.ToWorker.cancel:type_name -> weft.control.v1.CancelTasks
 	34, // 53: weft.control.v1.ToWorker.share:type_name -> weft.control.v1.ResourceShare
-	44, // 54: weft.control.v1.WorkerStart.graph:type_name -> weft.plan.v1.JobGraph
-	45, // 55: weft.control.v1.WorkerStart.previous_results:type_name -> weft.plan.v1.JobResult
-	43, // 56: weft.control.v1.WorkerStart.config:type_name -> weft.control.v1.WorkerStart.ConfigEntry
+	45, // 54: weft.control.v1.WorkerStart.graph:type_name -> weft.plan.v1.JobGraph
+	46, // 55: weft.control.v1.WorkerStart.previous_results:type_name -> weft.plan.v1.JobResult
+	44, // 56: weft.control.v1.WorkerStart.config:type_name -> weft.control.v1.WorkerStart.ConfigEntry
 	34, // 57: weft.control.v1.WorkerStart.share:type_name -> weft.control.v1.ResourceShare
-	37, // 58: weft.control.v1.FromWorker.hello:type_name -> weft.control.v1.WorkerHello
+	38, // 58: weft.control.v1.FromWorker.hello:type_name -> weft.control.v1.WorkerHello
 	24, // 59: weft.control.v1.FromWorker.state:type_name -> weft.control.v1.WorkerState
 	31, // 60: weft.control.v1.FromWorker.tasks:type_name -> weft.control.v1.TaskStates
-	38, // 61: weft.control.v1.FromWorker.metrics:type_name -> weft.control.v1.WorkerMetrics
-	11, // 62: weft.control.v1.WorkerMetrics.tasks:type_name -> weft.control.v1.TaskMetrics
-	6,  // 63: weft.control.v1.JobManager.Session:input_type -> weft.control.v1.FromTaskManager
-	3,  // 64: weft.control.v1.JobManager.Blob:input_type -> weft.control.v1.BlobRequest
-	13, // 65: weft.control.v1.JobManager.Session:output_type -> weft.control.v1.ToTaskManager
-	4,  // 66: weft.control.v1.JobManager.Blob:output_type -> weft.control.v1.BlobChunk
-	65, // [65:67] is the sub-list for method output_type
-	63, // [63:65] is the sub-list for method input_type
-	63, // [63:63] is the sub-list for extension type_name
-	63, // [63:63] is the sub-list for extension extendee
-	0,  // [0:63] is the sub-list for field type_name
+	39, // 61: weft.control.v1.FromWorker.metrics:type_name -> weft.control.v1.WorkerMetrics
+	37, // 62: weft.control.v1.FromWorker.stacks:type_name -> weft.control.v1.Stacks
+	11, // 63: weft.control.v1.WorkerMetrics.tasks:type_name -> weft.control.v1.TaskMetrics
+	6,  // 64: weft.control.v1.JobManager.Session:input_type -> weft.control.v1.FromTaskManager
+	3,  // 65: weft.control.v1.JobManager.Blob:input_type -> weft.control.v1.BlobRequest
+	13, // 66: weft.control.v1.JobManager.Session:output_type -> weft.control.v1.ToTaskManager
+	4,  // 67: weft.control.v1.JobManager.Blob:output_type -> weft.control.v1.BlobChunk
+	66, // [66:68] is the sub-list for method output_type
+	64, // [64:66] is the sub-list for method input_type
+	64, // [64:64] is the sub-list for extension type_name
+	64, // [64:64] is the sub-list for extension extendee
+	0,  // [0:64] is the sub-list for field type_name
 }
 
 func init() { file_rpc_controlpb_control_proto_init() }
@@ -3708,12 +3802,14 @@ func file_rpc_controlpb_control_proto_init() {
 		(*ToWorker_Cancel)(nil),
 		(*ToWorker_Share)(nil),
 		(*ToWorker_Acknowledged)(nil),
+		(*ToWorker_Stacks)(nil),
 	}
 	file_rpc_controlpb_control_proto_msgTypes[33].OneofWrappers = []any{
 		(*FromWorker_Hello)(nil),
 		(*FromWorker_State)(nil),
 		(*FromWorker_Tasks)(nil),
 		(*FromWorker_Metrics)(nil),
+		(*FromWorker_Stacks)(nil),
 	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
@@ -3721,7 +3817,7 @@ func file_rpc_controlpb_control_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_rpc_controlpb_control_proto_rawDesc), len(file_rpc_controlpb_control_proto_rawDesc)),
 			NumEnums:      3,
-			NumMessages:   41,
+			NumMessages:   42,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -17,6 +17,7 @@ import (
 	"github.com/weft-project/weft/graph"
 	"github.com/weft-project/weft/id"
 	"github.com/weft-project/weft/internal/fs"
+	"github.com/weft-project/weft/internal/stacks"
 	"github.com/weft-project/weft/network"
 	"github.com/weft-project/weft/operator"
 	"github.com/weft-project/weft/rpc/controlpb"
@@ -82,6 +83,11 @@ func (l *Link) read(exit func(code int)) {
 		}
 		if s := m.GetStart(); s != nil {
 			l.started <- s
+			continue
+		}
+		if n := m.GetStacks(); n != 0 {
+			// Answered here, so that a main that hangs can be looked at. A TaskManager that is gone is noticed above.
+			_ = l.send(&controlpb.FromWorker{Kind: &controlpb.FromWorker_Stacks{Stacks: &controlpb.Stacks{Id: n, Text: stacks.All()}}})
 			continue
 		}
 		l.inbox <- m
