@@ -14,7 +14,6 @@ import (
 
 	"github.com/weft-project/weft/am/spec"
 	"github.com/weft-project/weft/config"
-	"github.com/weft-project/weft/id"
 	"github.com/weft-project/weft/internal/planproc"
 	"github.com/weft-project/weft/jobmanager"
 	"github.com/weft-project/weft/rest"
@@ -46,6 +45,9 @@ func (a *application) oneMain(ctx context.Context, jm *jobmanager.JobManager) ou
 }
 
 func (r *mainRun) run(ctx context.Context) outcome {
+	if err := r.afterEarlier(ctx); err != nil {
+		return r.a.cut(context.Cause(ctx))
+	}
 	if err := r.prepare(); err != nil {
 		return outcome{yarnrpc.FinalFailed, "main could not be started: " + err.Error()}
 	}
@@ -195,11 +197,16 @@ func (r *mainRun) serve(ctx context.Context) error {
 
 // execute runs one job to its end.
 func (r *mainRun) execute(ctx context.Context, g *planpb.JobGraph) (*planpb.JobResult, error) {
-	if err := planproc.CheckFiles(ctx, r.a.files, g); err != nil {
+	number := len(r.results)
+	if result, err := r.known(ctx, number); result != nil || err != nil {
+		return result, err
+	}
+	own := r.jobOf(number)
+	if err := r.checkFiles(ctx, own, g); err != nil {
 		return nil, err
 	}
 	job, err := r.jm.Submit(ctx, &restpb.SubmitRequest{
-		JobId: id.NewJob().String(), Graph: g, Binary: r.binary, Args: r.job.Args, Environment: r.job.Environment,
+		JobId: own.String(), Graph: g, Binary: r.binary, Args: r.job.Args, Environment: r.job.Environment,
 		Config: r.job.Config, PreviousResults: r.results, Detached: !config.Get(r.a.config, config.Attached),
 	})
 	if err != nil {
@@ -209,5 +216,9 @@ func (r *mainRun) execute(ctx context.Context, g *planpb.JobGraph) (*planpb.JobR
 	if err := r.process.Say(&planpb.ToPlan{Kind: &planpb.ToPlan_Submitted{Submitted: submitted}}); err != nil {
 		return nil, err
 	}
-	return r.jm.Result(ctx, job)
+	result, err := r.jm.Result(ctx, job)
+	if err != nil {
+		return nil, err
+	}
+	return result, r.keep(ctx, number, result)
 }

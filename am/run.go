@@ -58,6 +58,7 @@ type application struct {
 	host     string
 	files    *fs.Registry
 	master   *yarnrpc.ApplicationMaster
+	earlier  *earlier
 	// registered tells that the ResourceManager knows the attempt's address.
 	registered bool
 }
@@ -299,6 +300,7 @@ func (a *application) driverOptions(jobManager string) (driverOptions, error) {
 	if expiry, err := a.hadoop.GetDuration("yarn.am.liveness-monitor.expiry-interval-ms", 10*time.Minute, time.Millisecond); err == nil && idle > expiry/3 {
 		idle = expiry / 3
 	}
+	a.earlier = newEarlier(a.master.Nodes(), a.Log)
 	launch, err := taskManagerLaunch(a.manifest, a.config, a.sizes, jobManager, a.creds)
 	return driverOptions{
 		master: a.master, starter: a.master.Nodes(),
@@ -308,7 +310,7 @@ func (a *application) driverOptions(jobManager string) (driverOptions, error) {
 			Priority: 1, NodeLabel: config.Get(a.config, config.TaskManagerNodeLabel),
 		},
 		busy: config.Get(a.config, config.HeartbeatRequesting), idle: idle,
-		earlier:  newEarlier(a.master.Nodes(), a.Log),
+		earlier:  a.earlier,
 		failures: limits(a.config, a.Log),
 		nodeName: nodeNames(a.hadoop), logURL: logURLs(a.hadoop, a.manifest.User),
 		overview: jobmanager.ResourceOverview{

@@ -49,7 +49,7 @@ func TestFaultsOnYARN(t *testing.T) {
 		name string
 		test func(t *testing.T, u *user)
 	}{
-		{"JobManager killed", jobManagerRestarted}, {"daemons restarted", daemonsRestarted},
+		{"JobManager killed", jobManagerRestarted}, {"main begun again", mainAgain}, {"daemons restarted", daemonsRestarted},
 		{"node without a program", nodeExcluded}, {"preempted", preempted}, {"queues", queuesExplained},
 		{"decommissioned", func(t *testing.T, u *user) { decommissioned(t, u, exclude) }},
 	} {
@@ -201,6 +201,35 @@ func jobManagerRestarted(t *testing.T, u *user) {
 		t.Errorf("application: %+v, %v", a, err)
 	}
 	u.absent(u.out(".weft/staging/" + app))
+}
+
+// A main whose JobManager is lost begins again: it gets the result of its job that has ended, and the output that the next one has
+// published is that job's own.
+func mainAgain(t *testing.T, u *user) {
+	in, gate := text(200, 7)+"hold\n", filepath.Join(t.TempDir(), "open")
+	u.mkdir("twice")
+	p := u.start("", "weft", inAM.with("-d", "-Dyarn.application-attempts=2", testJob(t), "-mode", "twice-gate", "-gate", gate,
+		"-input", u.put("in.txt", in), "-output", u.out("twice/out"))...)
+	app := p.application()
+	if r := p.wait(); r.code != 0 {
+		t.Fatalf("%s", r)
+	}
+	j := &heldJob{&slowJob{u: u, app: app, p: p, out: u.out("twice/out-again")}, gate}
+	u.until("the second job has read up to the line that holds it", func() bool {
+		_, err := os.Stat(gate + ".held")
+		return err == nil
+	})
+	first := u.the(app, "jobmanager")
+	u.signal(first, syscall.SIGSTOP)
+	j.release()
+	j.published()
+	u.kill9(first)
+	u.endsAs(app, "SUCCEEDED", "2 jobs have finished")
+	u.same("first", u.lines(u.out("twice/out")), count(in))
+	u.same("second", u.lines(j.out), count(in))
+	if left, err := u.c.List(t.Context(), u.hdfs+"/twice"); err != nil || len(left) != 2 {
+		t.Errorf("beside the outputs: %v, %v", left, err)
+	}
 }
 
 // walk gives the paths below a directory of the user's home.

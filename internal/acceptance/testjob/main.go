@@ -15,7 +15,7 @@ import (
 )
 
 func main() {
-	mode := flag.String("mode", "count", "what to do: count, slow, gate, panic, error, index, exit-plan, panic-plan, hang-plan, differ, captured, twice, eat, exit-task, shipped, none")
+	mode := flag.String("mode", "count", "what to do: count, slow, gate, panic, error, index, exit-plan, panic-plan, hang-plan, differ, captured, twice, twice-gate, eat, exit-task, shipped, none")
 	input := flag.String("input", "", "text to count the words of")
 	output := flag.String("output", "", "where the counts go")
 	gate := flag.String("gate", "", "gate: the file that must be there before the line with the word hold is passed on; a file with .held at its end tells that it waits")
@@ -71,10 +71,14 @@ func run(mode, input, output string, t trouble) error {
 	}
 	fmt.Printf("first result after %d ms\n", result.RunTime.Milliseconds())
 	fmt.Println("main runs in", os.Getenv("CONTAINER_ID"))
-	if mode == "twice" {
+	if strings.HasPrefix(mode, "twice") {
+		second := trouble{mode: "count"}
+		if mode == "twice-gate" {
+			second = trouble{mode: "gate", gate: t.gate}
+		}
 		again := stream.New()
 		again.SetMode(stream.Batch)
-		build(again, "words", input, output+"-again", trouble{mode: "count"})
+		build(again, "words", input, output+"-again", second)
 		if _, err := again.Execute(context.Background(), "test job again"); err != nil {
 			return err
 		}
