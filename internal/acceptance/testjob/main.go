@@ -135,6 +135,7 @@ func misbehave(t trouble, line string) {
 	case "gate":
 		for strings.Contains(line, "hold") {
 			if err := os.WriteFile(t.gate+".held", nil, 0o644); err != nil {
+				// What an author's function does when it can not go on.
 				panic(err)
 			}
 			if _, err := os.Stat(t.gate); err == nil {
