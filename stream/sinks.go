@@ -90,6 +90,6 @@ func ForEach[T any](in *Stream[T], name string, fn func(T), opts ...Option) {
 
 // ForEachWith is ForEach with a function made for each subtask.
 func ForEachWith[T any](in *Stream[T], name string, open func(*Context) func(T), opts ...Option) {
-	f := operator.SinkFactory(func(c *operator.Context) (func(T), func() error) { return open(&Context{c}), nil })
+	f := operator.SinkFactory(func(c *operator.Context) (func(T), func() error) { return open(contextOf(c)), nil })
 	addSink(in.env, name, "sink", in.inputs(), f, opts)
 }

@@ -106,6 +106,15 @@ func Broadcast[T any](in *Stream[T]) *Stream[T] { return in.dealt(planpb.Partiti
 // Global gives every record to the first subtask.
 func Global[T any](in *Stream[T]) *Stream[T] { return in.dealt(planpb.Partitioner_GLOBAL) }
 
+// PartitionBy gives each record to the subtask that choose says, of n.
+func PartitionBy[T any](in *Stream[T], choose func(v T, n int) int) *Stream[T] {
+	out := in.dealt(planpb.Partitioner_CUSTOM)
+	for i := range out.from {
+		out.from[i].keyHash = func() any { return func(v *T, n int) int { return choose(*v, n) } }
+	}
+	return out
+}
+
 // Forward gives records to the subtask of the same index; both sides need equal parallelism.
 func Forward[T any](in *Stream[T]) *Stream[T] { return in.dealt(planpb.Partitioner_FORWARD) }
 

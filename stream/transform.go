@@ -6,7 +6,13 @@ import (
 )
 
 // Context is what a function made by a …With form knows of its subtask.
-type Context struct{ c *operator.Context }
+type Context struct {
+	c  *operator.Context
+	op int // its place in the chain
+}
+
+// contextOf is called when an operator is opened.
+func contextOf(c *operator.Context) *Context { return &Context{c, c.Op} }
 
 // Subtask is the index of this subtask, from 0.
 func (c *Context) Subtask() int { return c.c.Subtask() }
@@ -37,7 +43,7 @@ func Map[A, B any](in *Stream[A], name string, fn func(A) B, opts ...Option) *St
 
 // MapWith is Map with a function made for each subtask.
 func MapWith[A, B any](in *Stream[A], name string, open func(*Context) func(A) B, opts ...Option) *Stream[B] {
-	f := operator.MapFactory(func(c *operator.Context) func(A) B { return open(&Context{c}) })
+	f := operator.MapFactory(func(c *operator.Context) func(A) B { return open(contextOf(c)) })
 	return add[B](in.env, name, "map", in.inputs(), f, opts)
 }
 
@@ -54,7 +60,7 @@ func Filter[A any](in *Stream[A], name string, fn func(A) bool, opts ...Option) 
 
 // FilterWith is Filter with a function made for each subtask.
 func FilterWith[A any](in *Stream[A], name string, open func(*Context) func(A) bool, opts ...Option) *Stream[A] {
-	f := operator.FilterFactory(func(c *operator.Context) func(A) bool { return open(&Context{c}) })
+	f := operator.FilterFactory(func(c *operator.Context) func(A) bool { return open(contextOf(c)) })
 	return add[A](in.env, name, "filter", in.inputs(), f, opts)
 }
 
@@ -65,7 +71,7 @@ func FlatMap[A, B any](in *Stream[A], name string, fn func(a A, emit func(B)), o
 
 // FlatMapWith is FlatMap with a function made for each subtask.
 func FlatMapWith[A, B any](in *Stream[A], name string, open func(*Context) func(a A, emit func(B)), opts ...Option) *Stream[B] {
-	f := operator.FlatMapFactory(func(c *operator.Context) func(A, func(B)) { return open(&Context{c}) })
+	f := operator.FlatMapFactory(func(c *operator.Context) func(A, func(B)) { return open(contextOf(c)) })
 	return add[B](in.env, name, "flatMap", in.inputs(), f, opts)
 }
 
@@ -87,6 +93,26 @@ type Number interface {
 // Sum adds up one field of the records of each key; the other fields are those of the key's first record.
 func Sum[K comparable, T any, N Number](in *KeyedStream[K, T], name string, field func(*T) *N, opts ...Option) *Stream[T] {
 	return reduce(in, name, "sum", func(acc, v *T) { *field(acc) += *field(v) }, opts)
+}
+
+// Min gives the lowest value of one field so far of each key; the other fields are those of the key's first record.
+func Min[K comparable, T any, N Number](in *KeyedStream[K, T], name string, field func(*T) *N, opts ...Option) *Stream[T] {
+	return reduce(in, name, "min", func(acc, v *T) { *field(acc) = min(*field(acc), *field(v)) }, opts)
+}
+
+// Max gives the highest value of one field so far of each key; the other fields are those of the key's first record.
+func Max[K comparable, T any, N Number](in *KeyedStream[K, T], name string, field func(*T) *N, opts ...Option) *Stream[T] {
+	return reduce(in, name, "max", func(acc, v *T) { *field(acc) = max(*field(acc), *field(v)) }, opts)
+}
+
+// MinBy gives the record with the lowest value of one field so far of each key, of equal ones the first.
+func MinBy[K comparable, T any, N Number](in *KeyedStream[K, T], name string, field func(*T) *N, opts ...Option) *Stream[T] {
+	return reduce(in, name, "reduce", lower(field), opts)
+}
+
+// MaxBy gives the record with the highest value of one field so far of each key, of equal ones the first.
+func MaxBy[K comparable, T any, N Number](in *KeyedStream[K, T], name string, field func(*T) *N, opts ...Option) *Stream[T] {
+	return reduce(in, name, "reduce", higher(field), opts)
 }
 
 // Counted is a key and how often it came.

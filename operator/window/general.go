@@ -1,0 +1,424 @@
+package window
+
+import (
+	"github.com/weft-project/weft/codec"
+	"github.com/weft-project/weft/eventtime"
+	"github.com/weft-project/weft/operator"
+	"github.com/weft-project/weft/state"
+)
+
+// general is the operator of windows of any kind with any trigger.
+type general[K comparable, A any] struct {
+	*operator.Timing[K, Window]
+	Spec[K, A]
+	trigger Trigger
+	// lazy: the trigger is the usual one of event time. A window then has one timer, which looks when it is due whether the
+	// window has grown.
+	lazy    bool
+	fire    func(*Fired[K], *A)
+	copy    func(dst, src *A)
+	keys    *state.Table[K, []held[A]]
+	hash    func(K) uint64
+	f       *Fired[K]
+	ctx     *TriggerContext
+	current Window // that the trigger is asked about
+	spare   [][]held[A]
+	windows []Window
+}
+
+// held is what a key has in one window.
+type held[A any] struct {
+	w       Window
+	full    bool // acc holds something
+	trigger TriggerState
+	// Of lazy windows: the time of the timer, and whether the window has fired at its end.
+	timer int64
+	fired bool
+	acc   A
+}
+
+func newGeneral[K comparable, A any](s Spec[K, A], c *operator.Context, op int, fire func(*Fired[K], *A)) (*general[K, A], error) {
+	timing, err := operator.NewTiming[Window](c, op, s.Key)
+	if err != nil {
+		return nil, err
+	}
+	kc, err := codec.Of[K]()
+	if err != nil {
+		return nil, operator.User(err)
+	}
+	g := &general[K, A]{Timing: timing, Spec: s, trigger: s.Trigger, fire: fire, copy: s.copier(), hash: s.Key.Hasher(), f: &Fired[K]{}}
+	g.keys = state.NewTable[K, []held[A]](kc.Keeper(), g.hash)
+	switch {
+	case s.Trigger != nil:
+	case s.Global:
+		g.trigger = Quiet{}
+	case s.Processing:
+		g.trigger = ProcessingTimeTrigger{}
+	default:
+		g.trigger, g.lazy = EventTimeTrigger{}, true
+	}
+	g.Timing.Fire = g.due
+	g.ctx = &TriggerContext{set: g.setTimer}
+	return g, nil
+}
+
+func (g *general[K, A]) setTimer(at int64, processing, del bool) {
+	switch {
+	case processing && del:
+		g.DeleteProcessingTimer(at, g.current)
+	case processing:
+		g.SetProcessingTimer(at, g.current)
+	case del:
+		// The timer at which the window is given up is not the trigger's to delete.
+		if at != g.cleanup(g.current) {
+			g.DeleteTimer(at, g.current)
+		}
+	default:
+		g.SetTimer(at, g.current)
+	}
+}
+
+// cleanup is when a window is given up.
+func (g *general[K, A]) cleanup(w Window) int64 {
+	if g.Processing {
+		return w.MaxTimestamp()
+	}
+	return w.CleanupTime(g.Lateness)
+}
+
+// isLate tells whether a window has been given up.
+func (g *general[K, A]) isLate(w Window) bool {
+	return !g.Processing && !g.Global && g.cleanup(w) <= g.Watermark
+}
+
+// assign gives the windows of a time.
+func (g *general[K, A]) assign(ts int64) []Window {
+	ws := g.windows[:0]
+	switch {
+	case g.Global:
+		ws = append(ws, eventtime.Everything)
+	case g.Gap > 0:
+		ws = append(ws, Window{Start: ts, End: eventtime.After(ts, g.Gap)})
+	default:
+		for start := eventtime.Slot(ts, g.Slide, g.Offset); start > ts-g.Size; start -= g.Slide {
+			ws = append(ws, Window{Start: start, End: eventtime.After(start, g.Size)})
+		}
+	}
+	g.windows = ws
+	return ws
+}
+
+func (in Input[K, T, A]) general(g *general[K, A]) (any, error) {
+	late, err := lateOf[T](g.C, g.Op, in.Late)
+	if err != nil {
+		return nil, err
+	}
+	c, add := g.C, in.Add()
+	return operator.Emit[T](func(v *T) {
+		c.Op = g.Op
+		ts := c.Time
+		if g.Processing || g.Global && ts == eventtime.None {
+			ts = c.Now
+		}
+		if ts == eventtime.None {
+			operator.Abort(operator.User(errNoTime))
+		}
+		k := in.Of(*v)
+		h := g.hash(k)
+		g.Keyed.SetKey(k, h)
+		before := c.Time
+		taken := false
+		ws := g.assign(ts)
+		for _, w := range ws {
+			i, list := g.place(k, h, w)
+			if i < 0 {
+				continue // late
+			}
+			taken = true
+			one := &(*list)[i]
+			add(&one.acc, v, !one.full)
+			one.full = true
+			if r := in.decide(g, v, ts, one); r != Continue {
+				g.obey(&(*list)[i], r)
+			}
+		}
+		c.Time = before
+		if !taken && len(ws) > 0 && !g.Processing && eventtime.After(ts, g.Lateness) <= g.Watermark {
+			late(v)
+		}
+	}), nil
+}
+
+// decide asks the trigger about a record.
+func (in Input[K, T, A]) decide(g *general[K, A], v *T, ts int64, one *held[A]) Result {
+	if g.lazy {
+		if one.w.MaxTimestamp() <= g.Watermark {
+			one.fired = true
+			return Fire
+		}
+		return Continue
+	}
+	c := g.ask(one)
+	if in.OnElement != nil {
+		return in.OnElement(v, ts, one.w, c)
+	}
+	return g.trigger.OnElement(ts, one.w, c)
+}
+
+// ask prepares the trigger's context.
+func (g *general[K, A]) ask(one *held[A]) *TriggerContext {
+	g.current = one.w
+	c := g.ctx
+	c.State, c.Watermark, c.Now = &one.trigger, g.Watermark, g.C.Now
+	return c
+}
+
+// place finds or makes what the key has in a window, which grows where windows merge; -1 for one that was given up.
+func (g *general[K, A]) place(k K, h uint64, w Window) (int, *[]held[A]) {
+	if g.Gap > 0 {
+		return g.session(k, h, w)
+	}
+	if g.isLate(w) {
+		return -1, nil
+	}
+	list, fresh := g.keys.At(k, h)
+	if fresh {
+		*list = g.newList()
+	}
+	for i := range *list {
+		if (*list)[i].w == w {
+			return i, list
+		}
+	}
+	g.open(list, w)
+	return len(*list) - 1, list
+}
+
+func (g *general[K, A]) newList() []held[A] {
+	if n := len(g.spare); n > 0 {
+		l := g.spare[n-1]
+		g.spare = g.spare[:n-1]
+		return l
+	}
+	return make([]held[A], 0, 1)
+}
+
+// open begins a window.
+func (g *general[K, A]) open(list *[]held[A], w Window) {
+	one := held[A]{w: w}
+	if g.lazy {
+		one.timer = w.MaxTimestamp()
+		if w.MaxTimestamp() <= g.Watermark {
+			one.timer = g.cleanup(w)
+		}
+		g.SetTimer(one.timer, Window{})
+	} else {
+		g.setCleanup(w)
+	}
+	*list = append(*list, one)
+}
+
+func (g *general[K, A]) setCleanup(w Window) {
+	if g.Global || g.cleanup(w) == eventtime.Max {
+		return
+	}
+	if g.Processing {
+		g.SetProcessingTimer(g.cleanup(w), w)
+	} else {
+		g.SetTimer(g.cleanup(w), w)
+	}
+}
+
+// session joins the sessions that a record's window touches.
+func (g *general[K, A]) session(k K, h uint64, w Window) (int, *[]held[A]) {
+	list := g.keys.Get(k, h)
+	if list != nil {
+		for i := range *list {
+			if one := &(*list)[i]; one.w.Start <= w.Start && w.End <= one.w.End && !g.isLate(one.w) {
+				return i, list
+			}
+		}
+	}
+	whole := w
+	if list != nil {
+		for i := range *list {
+			if (*list)[i].w.Touches(w) {
+				whole = whole.Cover((*list)[i].w)
+			}
+		}
+	}
+	if g.isLate(whole) {
+		return -1, nil
+	}
+	if list == nil {
+		list, _ = g.keys.At(k, h)
+		*list = g.newList()
+	}
+	at := -1
+	for i := 0; i < len(*list); i++ {
+		if !(*list)[i].w.Touches(w) {
+			continue
+		}
+		if at < 0 {
+			at = i
+			continue
+		}
+		g.absorb(&(*list)[at], &(*list)[i])
+		*list = append((*list)[:i], (*list)[i+1:]...)
+		clear((*list)[len(*list) : len(*list)+1])
+		i--
+	}
+	if at < 0 {
+		g.open(list, whole)
+		return len(*list) - 1, list
+	}
+	g.grow(&(*list)[at], whole)
+	return at, list
+}
+
+// absorb joins a session into another one.
+func (g *general[K, A]) absorb(one, other *held[A]) {
+	if other.full {
+		if one.full {
+			g.Merge(&one.acc, &other.acc)
+		} else {
+			one.acc, one.full = other.acc, true
+		}
+	}
+	one.trigger.Count += other.trigger.Count
+	if n := other.trigger.Next; n != 0 && (one.trigger.Next == 0 || n < one.trigger.Next) {
+		one.trigger.Next = n
+	}
+	g.dropTimers(other)
+}
+
+// dropTimers takes back the timers of a window that is no more.
+func (g *general[K, A]) dropTimers(one *held[A]) {
+	if g.lazy {
+		g.DeleteTimer(one.timer, Window{})
+		return
+	}
+	w := one.w
+	g.DeleteTimer(w.MaxTimestamp(), w)
+	g.DeleteProcessingTimer(w.MaxTimestamp(), w)
+	if n := one.trigger.Next; n != 0 {
+		g.DeleteTimer(n, w)
+		g.DeleteProcessingTimer(n, w)
+	}
+	if g.cleanup(w) != eventtime.Max {
+		g.DeleteTimer(g.cleanup(w), w)
+	}
+}
+
+// grow makes a session longer.
+func (g *general[K, A]) grow(one *held[A], w Window) {
+	if one.w == w {
+		return
+	}
+	if g.lazy {
+		one.w = w
+		if w.MaxTimestamp() > g.Watermark {
+			one.fired = false
+			if one.timer > w.MaxTimestamp() { // it waited for late records only
+				g.DeleteTimer(one.timer, Window{})
+				one.timer = w.MaxTimestamp()
+				g.SetTimer(one.timer, Window{})
+			}
+		}
+		return
+	}
+	next := one.trigger.Next
+	g.dropTimers(one)
+	one.trigger.Next = next
+	one.w = w
+	g.setCleanup(w)
+	g.trigger.Merged(w, g.ask(one))
+}
+
+// obey emits, and drops the content.
+func (g *general[K, A]) obey(one *held[A], r Result) {
+	if r&Fire != 0 && one.full {
+		g.C.Time = one.w.MaxTimestamp()
+		*g.f = Fired[K]{g.Keyed.Key(), one.w, g.Watermark, g.C.Now}
+		g.C.Op = g.Op
+		g.fire(g.f, &one.acc)
+	}
+	if r&Purge != 0 {
+		var zero A
+		one.acc, one.full = zero, false
+	}
+}
+
+// due is called for each timer.
+func (g *general[K, A]) due(t state.Timer[K, Window], processing bool) {
+	k, h := g.Keyed.Key(), g.Keyed.Hash()
+	list := g.keys.Get(k, h)
+	if list == nil {
+		return
+	}
+	if g.lazy {
+		g.dueLazy(list, t.At)
+	} else {
+		for i := range *list {
+			one := &(*list)[i]
+			if one.w != t.NS {
+				continue
+			}
+			if processing {
+				g.obey(one, g.trigger.OnProcessingTime(t.At, one.w, g.ask(one)))
+			} else {
+				g.obey(one, g.trigger.OnEventTime(t.At, one.w, g.ask(one)))
+			}
+			if !g.Global && processing == g.Processing && t.At == g.cleanup(one.w) {
+				g.dropTimers(one)
+				remove(list, i)
+			}
+			break
+		}
+	}
+	g.leave(k, h, list)
+}
+
+// dueLazy looks at the windows whose timer it is.
+func (g *general[K, A]) dueLazy(list *[]held[A], at int64) {
+	for i := 0; i < len(*list); i++ {
+		one := &(*list)[i]
+		if one.timer != at {
+			continue
+		}
+		if one.w.MaxTimestamp() > at { // it has grown
+			one.timer = one.w.MaxTimestamp()
+			g.SetTimer(one.timer, Window{})
+			continue
+		}
+		if !one.fired {
+			one.fired = true
+			g.obey(one, Fire)
+		}
+		if g.cleanup(one.w) <= at {
+			remove(list, i)
+			i--
+			continue
+		}
+		one.timer = g.cleanup(one.w)
+		g.SetTimer(one.timer, Window{})
+	}
+}
+
+func remove[A any](list *[]held[A], i int) {
+	l := *list
+	copy(l[i:], l[i+1:])
+	clear(l[len(l)-1:])
+	*list = l[:len(l)-1]
+}
+
+// leave forgets a key without windows.
+func (g *general[K, A]) leave(k K, h uint64, list *[]held[A]) {
+	if len(*list) > 0 {
+		return
+	}
+	if len(g.spare) < 1024 && cap(*list) > 0 {
+		g.spare = append(g.spare, *list)
+	}
+	g.keys.Delete(k, h)
+}
