@@ -181,7 +181,7 @@ func TestProgramIsGivenUp(t *testing.T) {
 	}
 }
 
-// A TaskManager that is lost, slots that do not come and a cluster that ends are told.
+// A TaskManager that is lost and slots that do not come are told.
 func TestProgramWithoutTaskManager(t *testing.T) {
 	c := start(t, 1, map[string]string{"slot.request.timeout": "1 s"})
 	tm := c.tm("a", 1)
@@ -190,7 +190,11 @@ func TestProgramWithoutTaskManager(t *testing.T) {
 	tm.cut()
 	refused(t, <-answer, http.StatusServiceUnavailable, "TaskManager a was lost")
 	refused(t, <-c.program(t.Context(), false, rest.ProgramRequest{}), http.StatusServiceUnavailable, "main of the program needs 1 slots and did not get them within 1s")
-	answer = c.program(t.Context(), false, rest.ProgramRequest{})
+}
+
+func TestProgramWithoutResources(t *testing.T) {
+	c := start(t, 1, nil)
+	answer := c.program(t.Context(), false, rest.ProgramRequest{})
 	events := c.say()
 	c.requires(1)
 	events.RequestFailed("the queue is closed")

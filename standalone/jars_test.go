@@ -92,6 +92,17 @@ func TestUploadedProgram(t *testing.T) {
 		return err == nil && o.JobsFinished == 1 && o.SlotsAvailable == o.SlotsTotal
 	})
 	s.compare(out, counts)
+	tms, err := c.TaskManagers(t.Context())
+	if err != nil || len(tms) != 1 {
+		t.Fatalf("%v, %v", tms, err)
+	}
+	at := "/taskmanagers/" + tms[0].ID
+	for path, want := range map[string]string{"/jobmanager/log": "the JobManager serves", "/jobmanager/stdout": "", "/jobmanager/logs": "-jobmanager-0-", at + "/log": "uploaded program",
+		at + "/stdout": "", at + "/logs": "worker-", at + "/thread-dump": "goroutine "} {
+		if status, text := s.send(token, "GET", path, "", nil); status != 200 || !strings.Contains(string(text), want) {
+			t.Errorf("%s: %d %s", path, status, text)
+		}
+	}
 	if status, text := s.send(token, "DELETE", jar, "", nil); status != 200 {
 		t.Errorf("delete: %d %s", status, text)
 	}

@@ -170,31 +170,38 @@ func TestPlanFails(t *testing.T) {
 	work := t.TempDir()
 	run(t, l, func(o *Options) { o.WorkDir = work })
 	c, _ := l.accept()
+	// Long enough for a main to start and to write a line on a slow machine. They wait all at once.
+	const hangs = 10 * time.Second
+	wanted := map[string][]string{}
 	for _, want := range []struct {
 		part    string
 		timeout time.Duration
 		texts   []string
 	}{
+		{"hang", hangs, []string{"has not called Execute within", "a lock that nobody"}},
+		{"hang-late", hangs, []string{"has not ended within", "waiting for the result"}},
 		{"nothing", patience, []string{"main ended without calling Execute", "nothing to do"}},
 		{"exit", patience, []string{"exit status 3", "before it called Execute", "no licence"}},
 		{"panic", patience, []string{"exit status 2", "panic: index out of range"}},
-		{"hang", 500 * time.Millisecond, []string{"has not called Execute within", "a lock that nobody"}},
 		{"wrong", patience, []string{"a stream has no sink (main.go:7)"}},
 		{"twice", patience, []string{"Execute more than once"}},
 		{"exit-late", patience, []string{"after Execute (exit status 2)", "no result to print"}},
-		{"hang-late", 5 * time.Second, []string{"has not ended within", "waiting for the result"}},
 		{"chatty", patience, []string{"exit status 4", "the last words"}},
 	} {
+		wanted["f-"+want.part] = want.texts
 		c.plan("f-"+want.part, want.part, true, want.timeout)
+	}
+	for len(wanted) > 0 {
 		p := c.planned()
-		if p.GetGraph() != nil || p.GetExternal() || len(p.GetError()) > 10_000 {
-			t.Errorf("%s: graph %v, external %v, %d bytes of error", want.part, p.GetGraph(), p.GetExternal(), len(p.GetError()))
+		if p.GetGraph() != nil || p.GetExternal() || len(p.GetError()) > 10_000 || wanted[p.GetId()] == nil {
+			t.Errorf("%s: graph %v, external %v, %d bytes of error", p.GetId(), p.GetGraph(), p.GetExternal(), len(p.GetError()))
 		}
-		for _, text := range want.texts {
+		for _, text := range wanted[p.GetId()] {
 			if !strings.Contains(p.GetError(), text) {
-				t.Errorf("%s: %q is not in %s", want.part, text, p.GetError())
+				t.Errorf("%s: %q is not in %s", p.GetId(), text, p.GetError())
 			}
 		}
+		delete(wanted, p.GetId())
 	}
 	if left, err := os.ReadDir(filepath.Join(work, "plans")); err != nil || len(left) != 0 {
 		t.Errorf("directories of mains are left: %v, %v", left, err)
