@@ -70,6 +70,12 @@ var answers = map[string]any{
 	"GET /jars/:jarid/plan":  JobPlan{},
 	"POST /jars/:jarid/plan": JobPlan{},
 
+	"POST /jobs/:jobid/stop":                 noAnswer{},
+	"POST /jobs/:jobid/savepoints":           noAnswer{},
+	"POST /jobs/:jobid/checkpoints":          noAnswer{},
+	"POST /savepoint-disposal":               noAnswer{},
+	"PUT /jobs/:jobid/resource-requirements": noAnswer{},
+
 	"GET /weft/cluster":           Cluster{},
 	"POST /weft/jobs":             messageAnswer("SubmitReply"),
 	"GET /weft/blobs/:sha256":     BlobStatus{},

@@ -61,6 +61,7 @@ func Routes() []Route {
 	all = append(all, vertexRoutes...)
 	all = append(all, taskManagerRoutes...)
 	all = append(all, jarRoutes...)
+	all = append(all, laterRoutes...)
 	return append(all, weftRoutes...)
 }
 
