@@ -143,7 +143,7 @@ func (in Input[K, T, A]) general(g *general[K, A]) (any, error) {
 			}
 		}
 		c.Time = before
-		if !taken && len(ws) > 0 && !g.Processing && eventtime.After(ts, g.Lateness) <= g.Watermark {
+		if !taken && !g.Processing && eventtime.After(ts, g.Lateness) <= g.Watermark {
 			late(v)
 		}
 	}), nil
@@ -295,8 +295,7 @@ func (g *general[K, A]) absorb(one, other *held[A]) {
 // dropTimers takes back the timers of a window that is no more.
 func (g *general[K, A]) dropTimers(one *held[A]) {
 	if g.lazy {
-		g.DeleteTimer(one.timer, Window{})
-		return
+		return // another window of the key may have one of the same time; a timer that is nobody's does nothing
 	}
 	w := one.w
 	g.DeleteTimer(w.MaxTimestamp(), w)
@@ -320,7 +319,6 @@ func (g *general[K, A]) grow(one *held[A], w Window) {
 		if w.MaxTimestamp() > g.Watermark {
 			one.fired = false
 			if one.timer > w.MaxTimestamp() { // it waited for late records only
-				g.DeleteTimer(one.timer, Window{})
 				one.timer = w.MaxTimestamp()
 				g.SetTimer(one.timer, Window{})
 			}
