@@ -9,7 +9,6 @@ import (
 
 	"github.com/weft-project/weft/internal/delay"
 	hadoopconf "github.com/weft-project/weft/internal/hadoop/conf"
-	commonpb "github.com/weft-project/weft/internal/hadoop/proto/common"
 	yarnpb "github.com/weft-project/weft/internal/hadoop/proto/yarn"
 	"github.com/weft-project/weft/internal/hadoop/rpc"
 	"github.com/weft-project/weft/internal/hadoop/token"
@@ -18,7 +17,11 @@ import (
 // ClientRM speaks to the ResourceManager as the user. It is safe for use by several goroutines.
 type ClientRM struct {
 	proxy *rpc.Proxy
-	close func()
+	// issuer makes the calls about tokens: a ResourceManager takes none of them from one who came with a token.
+	issuer *rpc.Proxy
+	conf   *hadoopconf.Conf
+	addrs  []string
+	close  func()
 }
 
 // NewClientRM makes a client for the ResourceManagers of the configuration; nothing is connected yet. Close it.
@@ -46,9 +49,16 @@ func NewClientRM(conf *hadoopconf.Conf, o Options) (*ClientRM, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &ClientRM{close: closeClient, proxy: client.Proxy(rpc.Target{
-		Name: resourceManagerName(conf), Addresses: addrs, Protocol: clientProtocol, Security: sec, Retry: retry,
-	})}, nil
+	target := rpc.Target{Name: resourceManagerName(conf), Addresses: addrs, Protocol: clientProtocol, Security: sec, Retry: retry}
+	c := &ClientRM{close: closeClient, proxy: client.Proxy(target), conf: conf, addrs: addrs}
+	c.issuer = c.proxy
+	if sec.Kerberos != nil && tok != nil {
+		own := *sec
+		own.Token = nil
+		target.Security = &own
+		c.issuer = client.Proxy(target)
+	}
+	return c, nil
 }
 
 // Close ends the client's own connections.
@@ -271,31 +281,4 @@ func (c *ClientRM) ResourceTypes(ctx context.Context) ([]ResourceType, error) {
 		list = append(list, ResourceType{Name: r.GetName(), Units: r.GetUnits()})
 	}
 	return list, nil
-}
-
-// DelegationToken gets a token for the ResourceManager that the renewer may renew. Only a connection with Kerberos, or
-// an insecure cluster, gives one. A secured ResourceManager pair needs its Service set by the caller.
-func (c *ClientRM) DelegationToken(ctx context.Context, renewer string) (token.Token, error) {
-	var out commonpb.GetDelegationTokenResponse
-	if err := c.proxy.Call(ctx, "getDelegationToken", &commonpb.GetDelegationTokenRequest{Renewer: &renewer}, &out); err != nil {
-		return token.Token{}, err
-	}
-	if out.GetToken() == nil {
-		return token.Token{}, errors.New("the ResourceManager gave no delegation token: security is off")
-	}
-	return token.FromProto(out.GetToken()), nil
-}
-
-// RenewDelegationToken extends a token's life and tells until when.
-func (c *ClientRM) RenewDelegationToken(ctx context.Context, t token.Token) (time.Time, error) {
-	var out commonpb.RenewDelegationTokenResponse
-	if err := c.proxy.Call(ctx, "renewDelegationToken", &commonpb.RenewDelegationTokenRequest{Token: t.Proto()}, &out); err != nil {
-		return time.Time{}, err
-	}
-	return time.UnixMilli(int64(out.GetNewExpiryTime())), nil
-}
-
-// CancelDelegationToken makes a token useless.
-func (c *ClientRM) CancelDelegationToken(ctx context.Context, t token.Token) error {
-	return c.proxy.Call(ctx, "cancelDelegationToken", &commonpb.CancelDelegationTokenRequest{Token: t.Proto()}, &commonpb.CancelDelegationTokenResponse{})
 }

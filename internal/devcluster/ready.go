@@ -27,9 +27,13 @@ func (c *Cluster) waitReady(ctx context.Context) error {
 // waitDaemon waits until d serves, or says why it ended.
 func (c *Cluster) waitDaemon(ctx context.Context, d daemonName) error {
 	var last error
+	missed := false
 	err := waitFor(ctx, askEvery, func() (bool, error) {
-		if _, ok := c.running(d); !ok {
+		// A process that has just been started may have no command line yet.
+		if _, ok := c.running(d); !ok && missed {
 			return false, c.failure(d)
+		} else if missed = !ok; missed {
+			return false, nil
 		}
 		var ok bool
 		ok, last = c.serves(ctx, d)

@@ -31,7 +31,7 @@ const (
 	closeTimeout = 5 * time.Second
 )
 
-// Options say who uses the store. User is required where there is no Kerberos login.
+// Options say who uses the store. User is required where there is neither a token nor a Kerberos login.
 type Options struct {
 	// User is who acts, believed by clusters without Kerberos; its home directory is Home.
 	User string
@@ -59,8 +59,9 @@ type FS struct {
 	onWait  func(text string)
 	files   fileSettings
 
-	client *rpc.Client
-	proxy  *rpc.Proxy
+	client   *rpc.Client
+	proxy    *rpc.Proxy
+	identity identity
 	// waiting tells that OnWait has been told and the NameNode has not answered since.
 	waiting atomic.Bool
 
@@ -84,28 +85,30 @@ type FS struct {
 
 var errClosed = errors.New("the file system is closed")
 
+// owner is whose home directory counts, and who owns new files: for whom we act, the name given, or whom token or ticket name.
+func (o Options) owner(conf *hadoopconf.Conf, tok *token.Token) (string, error) {
+	switch {
+	case o.ProxyUser != "":
+		return o.ProxyUser, nil
+	case o.User != "":
+		return o.User, nil
+	case tok != nil:
+		d, err := tok.Delegation()
+		return d.Owner, err
+	case o.Kerberos != nil:
+		return o.Kerberos.User(conf.Get)
+	}
+	return "", errors.New("no user is given")
+}
+
 // New opens the HDFS of an authority ("host:port" or the name of a name service; "" means that of fs.defaultFS). Nothing is
-// connected before the first call.
+// connected before the first call. What it gives is a *FS, with the calls about delegation tokens.
 func New(conf *hadoopconf.Conf, authority string, o Options) (fs.FileSystem, error) {
 	if authority == "" {
 		scheme, a, _ := fs.SplitURI(conf.Get("fs.defaultFS"))
 		if scheme == "hdfs" {
 			authority = a
 		}
-	}
-	if o.User == "" && o.Kerberos != nil {
-		name, err := o.Kerberos.User(conf.Get)
-		if err != nil {
-			return nil, fmt.Errorf("hdfs://%s: %w", authority, err)
-		}
-		o.User = name
-	}
-	if o.User == "" {
-		return nil, fmt.Errorf("hdfs://%s: no user is given", authority)
-	}
-	owner := o.User
-	if o.ProxyUser != "" {
-		owner = o.ProxyUser
 	}
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
@@ -117,7 +120,12 @@ func New(conf *hadoopconf.Conf, authority string, o Options) (fs.FileSystem, err
 	if err != nil {
 		return nil, err
 	}
-	sec, err := security(conf, authority, addrs, logical, o)
+	tok := delegationToken(authority, addrs, logical, o.Credentials)
+	owner, err := o.owner(conf, tok)
+	if err != nil {
+		return nil, fmt.Errorf("hdfs://%s: %w", authority, err)
+	}
+	sec, err := security(conf, tok, o)
 	if err != nil {
 		return nil, err
 	}
@@ -129,12 +137,20 @@ func New(conf *hadoopconf.Conf, authority string, o Options) (fs.FileSystem, err
 	if err != nil {
 		return nil, err
 	}
-	f := &FS{uri: "hdfs://" + authority, home: conf.GetOr("dfs.user.home.dir.prefix", "/user") + "/" + owner, user: o.User,
+	f := &FS{uri: "hdfs://" + authority, home: conf.GetOr("dfs.user.home.dir.prefix", "/user") + "/" + owner, user: owner,
 		maxWait: o.RetryMaxWait, log: o.Log, onWait: o.OnWait, files: files, writers: map[*writer]struct{}{}}
 	f.ctx, f.cancel = context.WithCancelCause(context.Background())
 	f.client = rpc.NewClient(limits)
-	f.proxy = f.client.Proxy(rpc.Target{Name: "NameNode", Addresses: addrs, Protocol: clientProtocol, Security: sec,
-		Retry: rpc.Retry{MaxWait: o.RetryMaxWait, Interval: firstPause, MaxInterval: maxPause, OnRetry: f.retried}})
+	target := rpc.Target{Name: "NameNode", Addresses: addrs, Protocol: clientProtocol, Security: sec,
+		Retry: rpc.Retry{MaxWait: o.RetryMaxWait, Interval: firstPause, MaxInterval: maxPause, OnRetry: f.retried}}
+	f.proxy = f.client.Proxy(target)
+	f.identity = identity{conf: conf, authority: authority, addrs: addrs, logical: logical, issuer: f.proxy}
+	if sec.Kerberos != nil && tok != nil {
+		own := *sec
+		own.Token = nil
+		target.Security = &own
+		f.identity.issuer = f.client.Proxy(target)
+	}
 	return f, nil
 }
 

@@ -19,7 +19,7 @@ func openStore(t testing.TB, c *devcluster.Cluster, o hdfs.Options) fs.FileSyste
 	if err != nil {
 		t.Fatal(err)
 	}
-	if o.User == "" {
+	if o.User == "" && o.Kerberos == nil {
 		o.User = c.User()
 	}
 	store, err := hdfs.New(conf, "", o)

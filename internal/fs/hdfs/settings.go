@@ -79,12 +79,12 @@ func rpcOptions(conf *hadoopconf.Conf, o Options) (rpc.Options, error) {
 const principalKey = "dfs.namenode.kerberos.principal"
 
 // security builds the identity towards the NameNode.
-func security(conf *hadoopconf.Conf, authority string, addrs []string, logical bool, o Options) (*rpc.Security, error) {
+func security(conf *hadoopconf.Conf, tok *token.Token, o Options) (*rpc.Security, error) {
 	protection, err := sasl.ParseProtection(conf.Get("hadoop.rpc.protection"))
 	if err != nil {
 		return nil, fmt.Errorf("hadoop configuration: hadoop.rpc.protection: %w", err)
 	}
-	s := &rpc.Security{User: o.User, ProxyUser: o.ProxyUser, Token: delegationToken(authority, addrs, logical, o.Credentials), Protection: protection,
+	s := &rpc.Security{User: o.User, ProxyUser: o.ProxyUser, Token: tok, Protection: protection,
 		RefuseSimple: conf.Secure() && !conf.GetBool("ipc.client.fallback-to-simple-auth-allowed", false)}
 	if o.Kerberos != nil && conf.Secure() {
 		s.Kerberos = o.Kerberos.Mechanism(krb.ServiceOf(conf.Get, principalKey, protection))

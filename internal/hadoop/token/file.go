@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"unicode/utf8"
 
 	"google.golang.org/protobuf/proto"
@@ -48,6 +49,22 @@ func ReadFile(path string) (*Credentials, error) {
 		return nil, fmt.Errorf("credentials file %s: %w", path, err)
 	}
 	return c, nil
+}
+
+// WriteFile writes a credentials file that only its owner may read. A file of that name is replaced as a whole.
+func (c *Credentials) WriteFile(path string) (err error) {
+	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+"-") // mode 0600
+	if err != nil {
+		return fmt.Errorf("credentials file: %w", err)
+	}
+	_, err = f.Write(c.Marshal())
+	if err = errors.Join(err, f.Close()); err == nil {
+		err = os.Rename(f.Name(), path)
+	}
+	if err != nil {
+		return fmt.Errorf("credentials file %s: %w", path, errors.Join(err, os.Remove(f.Name())))
+	}
+	return nil
 }
 
 // FromEnv reads the file named by HADOOP_TOKEN_FILE_LOCATION; without the variable it gives empty credentials.
