@@ -32,7 +32,7 @@ type Quota struct {
 func (f *FS) Quota(ctx context.Context, path string) (Quota, error) {
 	var out hdfspb.GetQuotaUsageResponse
 	if err := f.invoke(ctx, "getQuotaUsage", &hdfspb.GetQuotaUsageRequest{Path: &path}, &out); err != nil {
-		return Quota{}, pathError(err, f.uri+path)
+		return Quota{}, f.fail("read the quota of", path, err)
 	}
 	u := out.GetUsage()
 	return Quota{Names: int64(u.GetFileAndDirectoryCount()), NameLimit: int64(u.GetQuota()),

@@ -69,6 +69,8 @@ func hadoopName(d protoreflect.Descriptor) string {
 		return "RpcErrorCodeProto"
 	case "State":
 		return "SaslState"
+	case "GetFsStatsRequest":
+		return "GetFsStatusRequestProto"
 	case "SchedulerResourceTypes", "FileType", "Flags", "DataTransferEncryptorStatus":
 		return string(d.Name())
 	}
@@ -80,11 +82,14 @@ func TestFieldsAreHadoops(t *testing.T) {
 	h := readHadoop(t)
 	files := []protoreflect.FileDescriptor{
 		commonpb.File_internal_hadoop_proto_common_common_proto,
+		commonpb.File_internal_hadoop_proto_common_groups_proto,
 		yarnpb.File_internal_hadoop_proto_yarn_records_proto,
 		yarnpb.File_internal_hadoop_proto_yarn_service_proto,
 		yarnpb.File_internal_hadoop_proto_yarn_token_proto,
+		yarnpb.File_internal_hadoop_proto_yarn_queueacls_proto,
 		hdfspb.File_internal_hadoop_proto_hdfs_hdfs_proto,
 		hdfspb.File_internal_hadoop_proto_hdfs_transfer_proto,
+		hdfspb.File_internal_hadoop_proto_hdfs_quota_proto,
 	}
 	var messages int
 	var message func(m protoreflect.MessageDescriptor)
