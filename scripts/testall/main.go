@@ -1,5 +1,5 @@
 // Command testall is a driver: it runs the module's tests on a private Hadoop that all packages share, then those of
-// packages with goroutines under the race detector, and says at the end what passed. It is what "make test" runs.
+// packages with goroutines under the race detector, then some on an older Hadoop, and says at the end what passed. It is what "make test" runs.
 package main
 
 import (
@@ -11,6 +11,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"slices"
+	"strings"
 	"syscall"
 	"time"
 
@@ -37,7 +38,7 @@ func main() {
 	}
 }
 
-func run(ctx context.Context, packages, pattern string, raceAll bool) (err error) {
+func run(ctx context.Context, packages, pattern string, raceAll bool) error {
 	began := time.Now()
 	dist, err := filepath.Abs(filepath.Join("build", "dist"))
 	if err != nil {
@@ -47,16 +48,6 @@ func run(ctx context.Context, packages, pattern string, raceAll bool) (err error
 	if err != nil {
 		return err
 	}
-	fmt.Println("== starting the Hadoop that the tests share")
-	c, err := devcluster.Start(ctx, devcluster.Options{Log: os.Stdout})
-	if err != nil {
-		return err
-	}
-	defer func() {
-		if serr := c.Stop(); serr != nil {
-			err = errors.Join(err, serr)
-		}
-	}()
 	total := &tally{}
 	var only []string
 	if pattern != "" {
@@ -64,24 +55,61 @@ func run(ctx context.Context, packages, pattern string, raceAll bool) (err error
 	}
 	// Built as the distribution is, so that what it was built of is not compiled again.
 	real, race := slices.Concat([]string{"-trimpath", "-tags", "realhadoop"}, only), slices.Concat([]string{"-race"}, only)
-	steps := []step{
-		{"the tests, on the real Hadoop", slices.Concat(real, tested.plain), true},
-		{"quick tests of packages with goroutines, under the race detector", slices.Concat(race, tested.race), false},
+	var steps []step
+	if len(tested.plain) > 0 {
+		steps = append(steps, step{"the tests, on the real Hadoop", slices.Concat(real, tested.plain), true})
+	}
+	if len(tested.race) > 0 {
+		steps = append(steps, step{"quick tests of packages with goroutines, under the race detector", slices.Concat(race, tested.race), false})
 	}
 	if raceAll {
 		steps = []step{{"the tests, on the real Hadoop, under the race detector", append(real, "-race", packages), true}}
 	}
-	for _, s := range steps {
-		if err := s.run(ctx, c, dist, total); err != nil {
+	logs, err := onCluster(ctx, devcluster.DefaultVersion, steps, dist, total)
+	if err != nil {
+		return err
+	}
+	if packages == "./..." && pattern == "" {
+		older := step{"what depends on Hadoop's protocols, on Hadoop " + olderVersion,
+			slices.Concat([]string{"-trimpath", "-tags", "realhadoop", "-run", olderTests}, olderPackages), true}
+		olderLogs, err := onCluster(ctx, olderVersion, []step{older}, dist, total)
+		if err != nil {
 			return err
 		}
+		logs = append(logs, olderLogs...)
 	}
 	total.print(os.Stdout, time.Since(began))
 	if total.failed() {
-		if err := c.Keep(); err != nil {
-			return err
-		}
-		return fmt.Errorf("tests failed; the shared cluster's logs are in %s", c.LogDir())
+		return fmt.Errorf("tests failed; the logs of shared clusters are in %s", strings.Join(logs, ", "))
 	}
 	return nil
+}
+
+// The release line before the newest is tested where it could differ: the protocols of YARN and HDFS, and word counts by the
+// distribution in each mode.
+const (
+	olderVersion = "3.3.6"
+	olderTests   = "^(TestConformance|TestApplication|TestQueries|TestRefusals|TestSchedulerWantsToken|TestUnmanaged|TestOwnCluster|TestKilled)$"
+)
+
+var olderPackages = []string{"./internal/fs/hdfs", "./yarnrpc/yarntest", "./internal/acceptance"}
+
+// onCluster runs steps beside a Hadoop that their tests share. Its logs are kept when tests have failed.
+func onCluster(ctx context.Context, version string, steps []step, dist string, total *tally) (logs []string, err error) {
+	fmt.Printf("== starting the Hadoop %s that the tests share\n", version)
+	c, err := devcluster.Start(ctx, devcluster.Options{Version: version, Log: os.Stdout})
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, c.Stop()) }()
+	failures := len(total.failures)
+	for _, s := range steps {
+		if err := s.run(ctx, c, dist, total); err != nil {
+			return nil, err
+		}
+	}
+	if len(total.failures) == failures {
+		return nil, nil
+	}
+	return []string{c.LogDir()}, c.Keep()
 }
