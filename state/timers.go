@@ -144,7 +144,9 @@ func (t *Timers[K, N]) drop(b *bucket[K, N]) {
 // Set sets a timer; false when it is set already.
 func (t *Timers[K, N]) Set(at int64, key K, hash uint64, ns N) bool {
 	if t.keep != nil {
-		t.keep(&key)
+		kept := key
+		t.keep(&kept)
+		key = kept
 	}
 	place, fresh := t.index.At(timerKey[K, N]{at, key, ns}, t.mix(at, hash))
 	if !fresh {
