@@ -180,7 +180,7 @@ func (c *ClientRM) Kill(ctx context.Context, id ApplicationID, diagnostics strin
 	for {
 		var out yarnpb.KillApplicationResponse
 		if err := c.proxy.Call(ctx, "forceKillApplication", req, &out); err != nil {
-			return err
+			return denied(err)
 		}
 		if out.GetIsKillCompleted() {
 			return nil

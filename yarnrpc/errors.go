@@ -2,6 +2,8 @@ package yarnrpc
 
 import (
 	"errors"
+	"fmt"
+	"strings"
 
 	"github.com/weft-project/weft/internal/hadoop/rpc"
 )
@@ -26,3 +28,12 @@ var (
 
 // ErrShutdown is the ResourceManager's order to end.
 var ErrShutdown = errors.New("the ResourceManager ordered the ApplicationMaster to shut down")
+
+// denied marks a refusal for want of permission as rpc.ErrAccessControl: the ResourceManager hides it in a general exception.
+func denied(err error) error {
+	var remote *rpc.RemoteError
+	if errors.As(err, &remote) && strings.HasPrefix(remote.Message, "java.security.AccessControlException: ") {
+		return fmt.Errorf("%w: %w", rpc.ErrAccessControl, err)
+	}
+	return err
+}

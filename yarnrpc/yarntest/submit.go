@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"time"
 
+	"github.com/weft-project/weft/internal/hadoop/token"
 	"github.com/weft-project/weft/yarnrpc"
 )
 
@@ -31,6 +32,8 @@ type App struct {
 	Environment map[string]string
 	// Flags are Main's.
 	Flags []string
+	// Credentials are handed to its containers; nil is none.
+	Credentials *token.Credentials
 	// AM is the size of its container; zero takes 128 MB, 1 vcore.
 	AM yarnrpc.Resource
 	// MaxAttempts is how often YARN starts it; 0 takes 1.
@@ -64,6 +67,7 @@ func Submit(ctx context.Context, rm *yarnrpc.ClientRM, a App) (yarnrpc.Applicati
 		Launch: yarnrpc.Launch{
 			Files:       map[string]yarnrpc.LocalResource{programFile: a.Program, confFile: a.Conf},
 			Environment: a.Environment,
+			Credentials: a.Credentials,
 			Commands:    []string{command + " 1><LOG_DIR>/stdout 2><LOG_DIR>/stderr"},
 		},
 	})
