@@ -23,6 +23,7 @@ import (
 var workloads = map[string]func(env *stream.Env, args *options) error{
 	"wordcount-batch":  wordcountBatch,
 	"wordcount-stream": wordcountStream,
+	"keyed-window":     keyedWindow,
 }
 
 type options struct {
@@ -30,6 +31,8 @@ type options struct {
 	parallelism   int
 	bufferTimeout int
 	input, output string
+	// Of generated events.
+	events, keys, eventsPerMS, window, seed int64
 }
 
 func main() {
@@ -56,6 +59,11 @@ func run(args []string) error {
 	o.IntVar(&o.bufferTimeout, "buffer-timeout", -1, "milliseconds a record waits in a buffer that is not full")
 	o.StringVar(&o.input, "input", "", "text to read")
 	o.StringVar(&o.output, "output", "", "where counts are written")
+	o.Int64Var(&o.events, "events", 20_000_000, "events that are generated")
+	o.Int64Var(&o.keys, "keys", 1_000_000, "different keys of events")
+	o.Int64Var(&o.eventsPerMS, "events-per-ms", 1000, "events in a millisecond of event time")
+	o.Int64Var(&o.window, "window", 10_000, "length of windows in milliseconds")
+	o.Int64Var(&o.seed, "seed", 1, "of the generator")
 	if err := o.Parse(args[1:]); err != nil {
 		return err
 	}
