@@ -72,11 +72,21 @@ var helps = map[string]help{
 	},
 	"logs": {
 		usage: "[OPTIONS] [JOBID|APPLICATION]", about: "show the logs of a session's containers, or those of a job",
-		text: "Logs of live containers come from their NodeManagers. For a job: what its workers have written, the job's own output\n" +
-			"among it. Without an argument: all logs of the session. For containers that have ended it names YARN's command.",
+		text: "Logs of live containers come from their NodeManagers, those of an application that has ended from where YARN has stored\n" +
+			"them. For a job: what its workers have written, the job's own output among it, also in containers that have ended; with\n" +
+			"-yid, when its application has ended. Without an argument: all logs of the session.",
 		options: logsOptions,
 		examples: []string{"weft logs 0123456789abcdef0123456789abcdef", "weft logs --names application_1700000000000_0001",
-			"weft logs --file jobmanager.log"},
+			"weft logs --file jobmanager.log", "weft logs -yid application_1700000000000_0001 0123456789abcdef0123456789abcdef"},
+	},
+	"doctor": {
+		usage: "[OPTIONS]", about: "check this machine and the cluster before the first job",
+		text: "Looks at the configuration, names, ports, login, ResourceManager, NameNode, NodeManagers, clocks, versions, queue, nodes and\n" +
+			"home directory as a session would that is started with the same options, and says in a line for each what it found:\n" +
+			"ok, warning (jobs run all the same) or problem, with what to do about it. Nothing is changed: a small file is written to\n" +
+			"the home directory in HDFS and removed again.",
+		options:  doctorOptions,
+		examples: []string{"weft doctor", "weft doctor -qu nightly -jm 2048 -tm 8192 -s 4", "weft doctor --json | jq '.checks[] | select(.status != \"ok\")'"},
 	},
 	"stop": {
 		usage: "[OPTIONS] JOBID", about: "stop a job with a savepoint (not in this release: see cancel)",
