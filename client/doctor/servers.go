@@ -94,6 +94,10 @@ func (e *examination) offers(ctx context.Context, s server) ([]rpc.Offer, bool) 
 		return nil, false
 	}
 	offered, err := rpc.Offers(ctx, nc)
+	if err != nil && ctx.Err() != nil {
+		e.wrong(CauseUnreachable, s.name, "look into its log: is it overloaded, or is another service at this address?", "%s takes connections, but gives %v", s.address, context.Cause(ctx))
+		return nil, false
+	}
 	if err != nil {
 		e.wrong(CauseSettings, s.name, "does "+s.setting+" name the port for RPC, not that of the web pages or of another service?",
 			"%s is reached, but does not speak Hadoop RPC: %v", s.address, err)
