@@ -1083,6 +1083,7 @@ type ToTaskManager struct {
 	//	*ToTaskManager_StartPlan
 	//	*ToTaskManager_StopPlan
 	//	*ToTaskManager_File
+	//	*ToTaskManager_HadoopTokens
 	Kind          isToTaskManager_Kind `protobuf_oneof:"kind"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1240,6 +1241,15 @@ func (x *ToTaskManager) GetFile() *FileRequest {
 	return nil
 }
 
+func (x *ToTaskManager) GetHadoopTokens() []byte {
+	if x != nil {
+		if x, ok := x.Kind.(*ToTaskManager_HadoopTokens); ok {
+			return x.HadoopTokens
+		}
+	}
+	return nil
+}
+
 type isToTaskManager_Kind interface {
 	isToTaskManager_Kind()
 }
@@ -1299,6 +1309,11 @@ type ToTaskManager_File struct {
 	File *FileRequest `protobuf:"bytes,13,opt,name=file,proto3,oneof"`
 }
 
+type ToTaskManager_HadoopTokens struct {
+	// Hadoop tokens that replace those for the same servers at hand, in the format of Hadoop's token files.
+	HadoopTokens []byte `protobuf:"bytes,14,opt,name=hadoop_tokens,json=hadoopTokens,proto3,oneof"`
+}
+
 func (*ToTaskManager_Registered) isToTaskManager_Kind() {}
 
 func (*ToTaskManager_Refused) isToTaskManager_Kind() {}
@@ -1322,6 +1337,8 @@ func (*ToTaskManager_StartPlan) isToTaskManager_Kind() {}
 func (*ToTaskManager_StopPlan) isToTaskManager_Kind() {}
 
 func (*ToTaskManager_File) isToTaskManager_Kind() {}
+
+func (*ToTaskManager_HadoopTokens) isToTaskManager_Kind() {}
 
 type HeartbeatReply struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -2681,6 +2698,7 @@ type ToWorker struct {
 	//	*ToWorker_Share
 	//	*ToWorker_Acknowledged
 	//	*ToWorker_Stacks
+	//	*ToWorker_HadoopTokens
 	Kind          isToWorker_Kind `protobuf_oneof:"kind"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -2777,6 +2795,15 @@ func (x *ToWorker) GetStacks() uint64 {
 	return 0
 }
 
+func (x *ToWorker) GetHadoopTokens() []byte {
+	if x != nil {
+		if x, ok := x.Kind.(*ToWorker_HadoopTokens); ok {
+			return x.HadoopTokens
+		}
+	}
+	return nil
+}
+
 type isToWorker_Kind interface {
 	isToWorker_Kind()
 }
@@ -2808,6 +2835,11 @@ type ToWorker_Stacks struct {
 	Stacks uint64 `protobuf:"varint,6,opt,name=stacks,proto3,oneof"`
 }
 
+type ToWorker_HadoopTokens struct {
+	// See ToTaskManager.
+	HadoopTokens []byte `protobuf:"bytes,7,opt,name=hadoop_tokens,json=hadoopTokens,proto3,oneof"`
+}
+
 func (*ToWorker_Start) isToWorker_Kind() {}
 
 func (*ToWorker_Deploy) isToWorker_Kind() {}
@@ -2819,6 +2851,8 @@ func (*ToWorker_Share) isToWorker_Kind() {}
 func (*ToWorker_Acknowledged) isToWorker_Kind() {}
 
 func (*ToWorker_Stacks) isToWorker_Kind() {}
+
+func (*ToWorker_HadoopTokens) isToWorker_Kind() {}
 
 type ResourceShare struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -3401,7 +3435,7 @@ const file_rpc_controlpb_control_proto_rawDesc = "" +
 	"\x06job_id\x18\x01 \x01(\tR\x05jobId\x12\x1b\n" +
 	"\tvertex_id\x18\x02 \x01(\tR\bvertexId\x12\x18\n" +
 	"\asubtask\x18\x03 \x01(\x05R\asubtask\x12\x18\n" +
-	"\aattempt\x18\x04 \x01(\x05R\aattempt\"\xa6\x05\n" +
+	"\aattempt\x18\x04 \x01(\x05R\aattempt\"\xcd\x05\n" +
 	"\rToTaskManager\x12\x14\n" +
 	"\x05epoch\x18\x01 \x01(\x04R\x05epoch\x12=\n" +
 	"\n" +
@@ -3420,7 +3454,8 @@ const file_rpc_controlpb_control_proto_rawDesc = "" +
 	"\n" +
 	"start_plan\x18\v \x01(\v2\x1a.weft.control.v1.StartPlanH\x00R\tstartPlan\x128\n" +
 	"\tstop_plan\x18\f \x01(\v2\x19.weft.control.v1.StopPlanH\x00R\bstopPlan\x122\n" +
-	"\x04file\x18\r \x01(\v2\x1c.weft.control.v1.FileRequestH\x00R\x04fileB\x06\n" +
+	"\x04file\x18\r \x01(\v2\x1c.weft.control.v1.FileRequestH\x00R\x04file\x12%\n" +
+	"\rhadoop_tokens\x18\x0e \x01(\fH\x00R\fhadoopTokensB\x06\n" +
 	"\x04kind\"\x10\n" +
 	"\x0eHeartbeatReply\"\xb7\x03\n" +
 	"\tStartPlan\x12\x0e\n" +
@@ -3542,14 +3577,15 @@ const file_rpc_controlpb_control_proto_rawDesc = "" +
 	"\x05state\x18\x03 \x01(\x0e2\x1f.weft.control.v1.ExecutionStateR\x05state\x12/\n" +
 	"\afailure\x18\x04 \x01(\v2\x15.weft.plan.v1.FailureR\afailure\x12=\n" +
 	"\faccumulators\x18\x05 \x03(\v2\x19.weft.plan.v1.AccumulatorR\faccumulators\x126\n" +
-	"\ametrics\x18\x06 \x01(\v2\x1c.weft.control.v1.TaskMetricsR\ametrics\"\xab\x02\n" +
+	"\ametrics\x18\x06 \x01(\v2\x1c.weft.control.v1.TaskMetricsR\ametrics\"\xd2\x02\n" +
 	"\bToWorker\x124\n" +
 	"\x05start\x18\x01 \x01(\v2\x1c.weft.control.v1.WorkerStartH\x00R\x05start\x121\n" +
 	"\x06deploy\x18\x02 \x01(\v2\x17.weft.control.v1.DeployH\x00R\x06deploy\x126\n" +
 	"\x06cancel\x18\x03 \x01(\v2\x1c.weft.control.v1.CancelTasksH\x00R\x06cancel\x126\n" +
 	"\x05share\x18\x04 \x01(\v2\x1e.weft.control.v1.ResourceShareH\x00R\x05share\x12$\n" +
 	"\facknowledged\x18\x05 \x01(\x04H\x00R\facknowledged\x12\x18\n" +
-	"\x06stacks\x18\x06 \x01(\x04H\x00R\x06stacksB\x06\n" +
+	"\x06stacks\x18\x06 \x01(\x04H\x00R\x06stacks\x12%\n" +
+	"\rhadoop_tokens\x18\a \x01(\fH\x00R\fhadoopTokensB\x06\n" +
 	"\x04kind\"G\n" +
 	"\rResourceShare\x12\x16\n" +
 	"\x06memory\x18\x01 \x01(\x03R\x06memory\x12\x1e\n" +
@@ -3795,6 +3831,7 @@ func file_rpc_controlpb_control_proto_init() {
 		(*ToTaskManager_StartPlan)(nil),
 		(*ToTaskManager_StopPlan)(nil),
 		(*ToTaskManager_File)(nil),
+		(*ToTaskManager_HadoopTokens)(nil),
 	}
 	file_rpc_controlpb_control_proto_msgTypes[30].OneofWrappers = []any{
 		(*ToWorker_Start)(nil),
@@ -3803,6 +3840,7 @@ func file_rpc_controlpb_control_proto_init() {
 		(*ToWorker_Share)(nil),
 		(*ToWorker_Acknowledged)(nil),
 		(*ToWorker_Stacks)(nil),
+		(*ToWorker_HadoopTokens)(nil),
 	}
 	file_rpc_controlpb_control_proto_msgTypes[33].OneofWrappers = []any{
 		(*FromWorker_Hello)(nil),
