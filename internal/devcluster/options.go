@@ -57,15 +57,21 @@ func (o Options) withDefaults() (Options, error) {
 	if o.Version == "" {
 		o.Version = DefaultVersion
 	}
-	if o.NodeManagers == 0 && !o.HDFSOnly && !o.KDCOnly {
+	if o.NodeManagers == 0 {
 		o.NodeManagers = 2
+	}
+	if o.HDFSOnly || o.KDCOnly {
+		o.NodeManagers = 0
 	}
 	var err error
 	if o.Kerberos, err = o.Kerberos.withDefaults(); err != nil {
 		return o, err
 	}
-	if o.DataNodes == 0 && !o.KDCOnly {
+	if o.DataNodes == 0 {
 		o.DataNodes = 1
+	}
+	if o.KDCOnly {
+		o.DataNodes = 0
 	}
 	if o.NodeMemoryMB == 0 {
 		o.NodeMemoryMB = 8192

@@ -124,6 +124,9 @@ func parseCache(b []byte) (*ticketCache, error) {
 		r.take(int(r.u16())) // tags: the KDC's time offset
 	}
 	c := &ticketCache{client: r.principal()}
+	if r.err == nil && !c.client.named() {
+		return nil, errors.New("a ticket cache without a principal")
+	}
 	for r.err == nil && len(r.b) > 0 {
 		t, ok, err := r.credential(version)
 		if err != nil {

@@ -61,6 +61,9 @@ func parseKeytab(b []byte, path, principal, defaultRealm string) (who Principal,
 	keys, others := keyring{}, map[string]bool{}
 	for _, e := range table.Entries {
 		name := Principal{Components: e.Principal.Components, Realm: e.Principal.Realm}
+		if !name.named() {
+			continue
+		}
 		if who.Realm == "" {
 			who = name
 		}

@@ -60,6 +60,9 @@ func (p Principal) String() string {
 	return b.String() + "@" + p.Realm
 }
 
+// named tells whether there is a name at all.
+func (p Principal) named() bool { return len(p.Components) > 0 && p.Components[0] != "" && p.Realm != "" }
+
 // Equal tells whether both are the same name.
 func (p Principal) Equal(o Principal) bool {
 	return p.Realm == o.Realm && slices.Equal(p.Components, o.Components)
