@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"path"
 	"slices"
 	"strings"
@@ -24,8 +25,8 @@ type Logs struct {
 	Names bool
 }
 
-// Logs shows the logs of an application's live containers, or what a job has written on them. Logs of containers that have
-// ended are YARN's: the command that shows them is said.
+// Logs shows the logs of an application, or what the workers of a job have written: those of live containers as their
+// NodeManagers serve them, and those of an application that has ended as YARN has stored them.
 func (c *Client) Logs(ctx context.Context, l Logs) error {
 	if _, err := path.Match(l.File, ""); err != nil {
 		return usage("logs: --file %q is not a pattern of file names, such as *.log", l.File)
@@ -38,27 +39,42 @@ func (c *Client) Logs(ctx context.Context, l Logs) error {
 	if err != nil {
 		return err
 	}
-	report, err := rm.Report(ctx, app)
-	switch {
-	case errors.Is(err, yarnrpc.ErrApplicationNotFound):
-		return unreachable("logs: the ResourceManager does not know %s (any more); what YARN has kept of it is shown by: yarn logs -applicationId %s", app, app)
-	case err != nil:
-		return fmt.Errorf("logs: %w", explainRM(err))
-	case report.State.Ended():
-		return unreachable("logs: %s; its logs are YARN's now, and are shown by: %s", explainEnded(report), yarnLogs(report, l))
-	}
-	containers, err := rm.Containers(ctx, report.Attempt)
-	if err != nil {
-		return fmt.Errorf("logs of %s: %w", app, explainRM(err))
-	}
-	show := &logShow{client: c, user: report.User, logs: l}
+	show := &logShow{client: c, user: c.localUser(), logs: l}
 	if !job.IsZero() && l.File == "" {
 		show.logs.File = workerLogs(job)
 	}
-	if err := show.all(ctx, containers); err != nil {
+	report, err := rm.Report(ctx, app)
+	switch {
+	case errors.Is(err, yarnrpc.ErrApplicationNotFound):
+		report = yarnrpc.ApplicationReport{ID: app}
+		c.Console.Say("Note: the ResourceManager does not know %s (any more)", app)
+	case err != nil:
+		return fmt.Errorf("logs: %w", explainRM(err))
+	case !report.State.Ended():
+		show.user = report.User
+		return c.liveLogs(ctx, rm, report, show, job)
+	}
+	if report.User != "" {
+		show.user = report.User
+		c.Console.Say("Note: %s", explainEnded(report))
+	}
+	if err := show.stored(ctx, app); err != nil {
 		return fmt.Errorf("logs of %s: %w", app, err)
 	}
-	c.Console.Say("Containers that have ended, once YARN has collected their logs: %s", yarnLogs(report, l))
+	return nil
+}
+
+// liveLogs shows the logs of a running application.
+func (c *Client) liveLogs(ctx context.Context, rm *yarnrpc.ClientRM, report yarnrpc.ApplicationReport, show *logShow, job id.Job) error {
+	containers, err := rm.Containers(ctx, report.Attempt)
+	if err != nil {
+		return fmt.Errorf("logs of %s: %w", report.ID, explainRM(err))
+	}
+	containers = append(containers, c.endedContainers(ctx, rm, show, containers, job)...)
+	if err := show.all(ctx, containers); err != nil {
+		return fmt.Errorf("logs of %s: %w", report.ID, err)
+	}
+	c.Console.Say("Other containers that have ended, once YARN has collected their logs at the application's end: weft logs %s", report.ID)
 	return nil
 }
 
@@ -80,6 +96,17 @@ func (c *Client) logsOf(ctx context.Context, l Logs) (yarnrpc.ApplicationID, id.
 		if job, err = id.ParseJob(l.Of); err != nil {
 			return yarnrpc.ApplicationID{}, job, usage("logs: %q is neither a job (32 hexadecimal digits) nor an application (application_…)", l.Of)
 		}
+		if job.IsZero() {
+			return yarnrpc.ApplicationID{}, job, usage("logs: no job has the id %s", l.Of)
+		}
+	}
+	if !job.IsZero() && l.Which.Application != "" {
+		// It may have ended with the job.
+		app, err := yarnrpc.ParseApplicationID(l.Which.Application)
+		if err != nil {
+			return app, job, usage("logs: %w", err)
+		}
+		return app, job, nil
 	}
 	s, err := c.FindSession(ctx, l.Which)
 	if err != nil {
@@ -94,18 +121,6 @@ func (c *Client) logsOf(ctx context.Context, l Logs) (yarnrpc.ApplicationID, id.
 		}
 	}
 	return s.App, job, nil
-}
-
-// yarnLogs is the command that shows what YARN has collected.
-func yarnLogs(r yarnrpc.ApplicationReport, l Logs) string {
-	text := "yarn logs -applicationId " + r.ID.String()
-	if l.Container != "" {
-		text += " -containerId " + l.Container
-	}
-	if r.User != "" {
-		text += " -appOwner " + r.User
-	}
-	return text
 }
 
 // logShow shows log files of containers.
@@ -135,7 +150,7 @@ func (s *logShow) all(ctx context.Context, containers []yarnrpc.ContainerReport)
 	}
 	switch {
 	case s.logs.Container != "" && seen == 0:
-		return unreachable("container %s is not running", s.logs.Container)
+		return unreachable("container %s is not running, and no node knows its logs; at the application's end YARN collects them", s.logs.Container)
 	case len(failed) > 0:
 		return unreachable("%w", errors.Join(failed...))
 	case s.shown == 0 && s.logs.File != "":
@@ -156,24 +171,40 @@ func (s *logShow) container(ctx context.Context, r yarnrpc.ContainerReport) erro
 		return err
 	}
 	for _, f := range files {
-		if s.logs.File != "" {
-			if ok, _ := path.Match(s.logs.File, f.Name); !ok {
-				continue
-			}
-		}
-		s.shown++
-		if s.logs.Names {
-			s.client.Console.Print("%s %s %s (%s bytes)", r.ID, r.Node, f.Name, f.Size)
-			continue
-		}
-		s.client.Console.Print("==> %s on %s: %s (%s bytes) <==", r.ID, r.Node, f.Name, f.Size)
-		to := &passThrough{console: s.client.Console}
-		err := node.copy(ctx, f.Name, to)
-		to.Flush()
+		err := s.file(r.ID.String(), r.Node.String(), f.Name, f.Size, func(to io.Writer) error { return node.copy(ctx, f.Name, to) })
 		if err != nil {
 			return err
 		}
-		s.client.Console.Print("")
 	}
+	return nil
+}
+
+// wanted tells whether a file is asked for.
+func (s *logShow) wanted(container, name string) bool {
+	if s.logs.Container != "" && s.logs.Container != container {
+		return false
+	}
+	ok, _ := path.Match(s.logs.File, name)
+	return ok || s.logs.File == ""
+}
+
+// file shows one file, or its name, if it is asked for.
+func (s *logShow) file(container, node, name, size string, content func(to io.Writer) error) error {
+	if !s.wanted(container, name) {
+		return nil
+	}
+	s.shown++
+	if s.logs.Names {
+		s.client.Console.Print("%s %s %s (%s bytes)", container, node, name, size)
+		return nil
+	}
+	s.client.Console.Print("==> %s on %s: %s (%s bytes) <==", container, node, name, size)
+	to := &passThrough{console: s.client.Console}
+	err := content(to)
+	to.Flush()
+	if err != nil {
+		return err
+	}
+	s.client.Console.Print("")
 	return nil
 }

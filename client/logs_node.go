@@ -1,13 +1,16 @@
 package client
 
 import (
+	"bufio"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -24,6 +27,9 @@ type nodeLogs struct {
 
 // nodeLogsTimeout bounds the wait for the begin of an answer; a file may take as long as it is large.
 const nodeLogsTimeout = 20 * time.Second
+
+// maxLogHead bounds the lines before a log.
+const maxLogHead = 16
 
 // maxLogList bounds the list of files.
 const maxLogList = 4 << 20
@@ -90,10 +96,42 @@ func (n *nodeLogs) copy(ctx context.Context, name string, to io.Writer) error {
 		return err
 	}
 	defer body.Close()
-	if _, err := io.Copy(to, body); err != nil {
+	if err := copyLog(to, body); err != nil {
 		return fmt.Errorf("container %s: %s from %s: %w", n.container, name, n.base, err)
 	}
 	return nil
+}
+
+// copyLog copies a log without what Hadoop 3 writes around it: some lines with its name and length before it, and its end after it.
+func copyLog(to io.Writer, from io.Reader) error {
+	in := bufio.NewReader(from)
+	var head strings.Builder
+	length := int64(-1)
+	for range maxLogHead {
+		line, err := in.ReadString('\n')
+		head.WriteString(line)
+		if text, ok := strings.CutPrefix(line, "LogLength:"); ok {
+			if length, err = strconv.ParseInt(strings.TrimSpace(text), 10, 64); err != nil {
+				length = -1
+			}
+		}
+		if line == "LogContents:\n" && length >= 0 {
+			_, err = io.CopyN(to, in, length)
+			if errors.Is(err, io.EOF) {
+				err = nil // it was cut meanwhile
+			}
+			return err
+		}
+		if !strings.HasPrefix(head.String(), "Container: ") || err != nil {
+			break
+		}
+	}
+	// As it is.
+	if _, err := io.WriteString(to, head.String()); err != nil {
+		return err
+	}
+	_, err := io.Copy(to, in)
+	return err
 }
 
 func (n *nodeLogs) get(ctx context.Context, path, accept string) (io.ReadCloser, error) {

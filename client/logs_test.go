@@ -104,3 +104,19 @@ func TestLogsArguments(t *testing.T) {
 		}
 	}
 }
+
+// Hadoop 3 writes lines around a log, which are left out; a log that looks alike is not cut.
+func TestCopyLog(t *testing.T) {
+	around := "Container: container_1 on node1:8041\nLogAggregationType: LOCAL\n=====\nLogType:x.log\nLogLength:%s\nLogContents:\n"
+	for in, want := range map[string]string{
+		"plain\ntext": "plain\ntext", "": "", "Container: is missing\n": "Container: is missing\n",
+		strings.Replace(around, "%s", "8", 1) + "{a 2}\n\n\nEnd of LogType:x.log.This log file belongs to a running container\n***\n": "{a 2}\n\n\n",
+		strings.Replace(around, "%s", "0", 1) + "\nEnd of LogType:x.log":                                                              "",
+		strings.Replace(around, "%s", "many", 1) + "text":                                                                             strings.Replace(around, "%s", "many", 1) + "text",
+	} {
+		var out strings.Builder
+		if err := copyLog(&out, strings.NewReader(in)); err != nil || out.String() != want {
+			t.Errorf("%q: got %q, %v; want %q", in, out.String(), err, want)
+		}
+	}
+}
