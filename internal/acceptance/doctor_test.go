@@ -66,7 +66,8 @@ func TestDoctorFindsProblems(t *testing.T) {
 	u.fails(2, []string{"problem  queue", `queue "nosuch"`, "-qu"}, "weft", "doctor", "-qu", "nosuch")
 	u.fails(2, []string{"problem  queue", "queues below it"}, "weft", "doctor", "-qu", "root")
 	u.fails(2, []string{"problem  nodes", "a TaskManager needs", "-tm"}, "weft", "doctor", "-tm", "999999")
-	u.fails(2, []string{"problem  configuration", "no hadoop configuration found"}, "weft", "doctor", "-D", "env.hadoop.conf.dir="+t.TempDir())
+	stranger.env = append(slices.Clone(u.env), "HADOOP_CONF_DIR="+t.TempDir())
+	stranger.fails(2, []string{"problem  configuration", "no hadoop configuration found"}, "weft", "doctor")
 	report := u.fails(2, []string{`"status": "problem"`, `"check": "queue"`}, "weft", "doctor", "--json", "-qu", "nosuch")
 	if strings.Contains(report.stdout, "Error:") {
 		t.Errorf("more than a document on standard output: %s", report.stdout)
