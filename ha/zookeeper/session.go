@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"math/rand/v2"
+	"net"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -158,12 +160,14 @@ func call[T any](ctx context.Context, s *session, f func(c client) (T, error)) (
 // passing tells errors that another try may not meet.
 func passing(err error) bool {
 	for _, e := range []error{zk.ErrConnectionClosed, zk.ErrNoServer, zk.ErrSessionExpired, zk.ErrSessionMoved, zk.ErrClosing,
-		context.DeadlineExceeded} {
+		context.DeadlineExceeded, io.EOF, io.ErrClosedPipe} {
 		if errors.Is(err, e) {
 			return true
 		}
 	}
-	return false
+	// What a connection says that breaks while a request is sent.
+	var broken net.Error
+	return errors.As(err, &broken)
 }
 
 // retried makes a call as often as the options say. Each try has a time of its own, so that a server which hangs is not

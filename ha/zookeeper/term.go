@@ -73,6 +73,8 @@ func (t *term) beat() {
 		} else {
 			wait = ha.Backoff(50*time.Millisecond, wait, failures, rand.Float64())
 			failures++
+		}
+		if err != nil && t.Cause() == nil && !t.session.over() {
 			t.store.o.Log.Warn("ZooKeeper does not answer the leader", "cluster", t.store.o.Cluster, "epoch", t.Epoch(), "error", err)
 		}
 		timer := time.NewTimer(wait)
