@@ -61,7 +61,9 @@ func (p Principal) String() string {
 }
 
 // named tells whether there is a name at all.
-func (p Principal) named() bool { return len(p.Components) > 0 && p.Components[0] != "" && p.Realm != "" }
+func (p Principal) named() bool {
+	return len(p.Components) > 0 && p.Components[0] != "" && p.Realm != ""
+}
 
 // Equal tells whether both are the same name.
 func (p Principal) Equal(o Principal) bool {
