@@ -28,7 +28,7 @@ var generations = []struct {
 		},
 		old: []string{"akka.client.timeout", "fs.hdfs.hadoopconf", "high-availability.zookeeper.path.cluster-id", "jobmanager.heap.mb",
 			"jobmanager.web.address", "jobmanager.web.port", "jobmanager.web.refresh-interval", "restart-strategy",
-			"slotmanager.request-timeout", "slotmanager.taskmanager-timeout", "taskmanager.heap.size", "taskmanager.memory.off-heap.size",
+			"slotmanager.request-timeout", "slotmanager.taskmanager-timeout", "state.backend.fs.checkpointdir", "taskmanager.heap.size", "taskmanager.memory.off-heap.size",
 			"taskmanager.network.memory.fraction", "yarn.heartbeat-delay"},
 		idle: []string{"akka.ask.timeout", "env.java.opts", "taskmanager.memory.off-heap", "taskmanager.network.numberOfBuffers", "containerized.heap-cutoff-ratio"},
 	},
@@ -41,7 +41,7 @@ var generations = []struct {
 			"yarn.containers.vcores": "3", "taskmanager.registration.timeout": "3 min", "restart-strategy.type": "failure-rate",
 			"flink.hadoop.dfs.replication": "2", "containerized.master.env.TZ": "UTC", "containerized.taskmanager.env.LANG": "C",
 		},
-		old:  []string{"jobmanager.heap.size", "restart-strategy", "web.port", "yarn.ship-directories"},
+		old:  []string{"jobmanager.heap.size", "restart-strategy", "state.checkpoints.dir", "web.port", "yarn.ship-directories"},
 		idle: []string{"env.java.opts.taskmanager", "taskmanager.memory.managed.fraction", "yarn.per-job-cluster.include-user-jar"},
 	},
 	{
@@ -65,7 +65,7 @@ var generations = []struct {
 			"yarn.tags": "a,b", "restart-strategy.type": "none",
 		},
 		old:  []string{"pipeline.operator-chaining", "restart-strategy"},
-		idle: []string{"security.kerberos.login.use-ticket-cache", "taskmanager.bind-host"},
+		idle: []string{"taskmanager.bind-host"},
 	},
 	{
 		file: "flink-1.20.yaml", as: FileName,
@@ -77,7 +77,7 @@ var generations = []struct {
 			"yarn.view.acls": "alice ops", "containerized.master.env.TZ": "UTC", "containerized.taskmanager.env.LANG": "C.UTF-8",
 			"flink.hadoop.dfs.replication": "2", "jobmanager.rpc.address": "localhost",
 		},
-		idle: []string{"env.java.opts.all", "execution.checkpointing.interval", "pekko.ask.timeout", "state.backend.type"},
+		idle: []string{"env.java.opts.all", "pekko.ask.timeout", "state.backend.type"},
 	},
 }
 
