@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"net/netip"
 	"strings"
@@ -19,11 +20,17 @@ const proxyUserCookie = "proxy-user"
 
 // principal is who sent a request.
 type principal struct {
-	// owner may do everything: has the token, or nobody needs one.
-	owner bool
-	// user is whom YARN's web proxy has seen, for a request that came through it.
+	// view and modify are what the sender may do.
+	view, modify bool
+	// user is whom YARN's web proxy or the Identifier has seen; empty for who has the token.
 	user string
+	// proxied tells that the request came through YARN's web proxy. All applications share its origin, so that a page of another
+	// one could have sent it: nothing is changed that way.
+	proxied bool
 }
+
+// owner may do everything: has the token, or nobody needs one.
+var owner = principal{view: true, modify: true}
 
 type principalKey struct{}
 
@@ -31,8 +38,11 @@ type principalKey struct{}
 type authenticator struct {
 	noAuth bool
 	// token is a digest of the owner's token, so that comparing takes the same time whatever is sent.
-	token   [sha256.Size]byte
-	proxies *proxyHosts
+	token      [sha256.Size]byte
+	proxies    *proxyHosts
+	authoriser Authoriser
+	identifier Identifier
+	log        *slog.Logger
 }
 
 func newAuthenticator(o Options) (*authenticator, error) {
@@ -42,22 +52,27 @@ func newAuthenticator(o Options) (*authenticator, error) {
 	if len(o.Token) < minToken {
 		return nil, fmt.Errorf("rest server: the owner's token has %d characters, expected at least %d; set security.rest.auth: none to serve without", len(o.Token), minToken)
 	}
-	return &authenticator{token: sha256.Sum256([]byte(o.Token)), proxies: newProxyHosts(o.ProxyHosts, o.Lookup, o.Log)}, nil
+	a := &authenticator{token: sha256.Sum256([]byte(o.Token)), proxies: newProxyHosts(o.ProxyHosts, o.Lookup, o.Log),
+		authoriser: o.Authoriser, identifier: o.Identifier, log: o.Log}
+	if a.authoriser == nil {
+		a.authoriser = everybodyReads{}
+	}
+	return a, nil
 }
 
 var errNoToken = errors.New("the request has no token")
 
 // identify tells who sent the request, or why nobody who may look did.
-func (a *authenticator) identify(r *http.Request) (principal, error) {
+func (a *authenticator) identify(w http.ResponseWriter, r *http.Request) (principal, error) {
 	if a.noAuth {
-		return principal{owner: true}, nil
+		return owner, nil
 	}
 	reading := r.Method == http.MethodGet || r.Method == http.MethodHead
 	if header := r.Header.Get("Authorization"); header != "" {
 		scheme, value, _ := strings.Cut(header, " ")
 		if strings.EqualFold(scheme, "Bearer") {
 			if a.tokenIs(strings.TrimSpace(value)) {
-				return principal{owner: true}, nil
+				return owner, nil
 			}
 			return principal{}, errors.New("the token is not the owner's")
 		}
@@ -65,9 +80,16 @@ func (a *authenticator) identify(r *http.Request) (principal, error) {
 		// opens what can be read, never what changes something.
 		if _, password, ok := r.BasicAuth(); ok {
 			if a.tokenIs(password) && reading {
-				return principal{}, nil
+				return principal{view: true}, nil
 			}
 			return principal{}, errors.New("the password is not the owner's token, or the request is not for reading")
+		}
+		if a.identifier != nil && strings.EqualFold(scheme, a.identifier.Scheme()) {
+			user, err := a.identifier.Identify(w, r)
+			if err != nil {
+				return principal{}, err
+			}
+			return a.authorise(r.Context(), principal{user: user})
 		}
 		return principal{}, fmt.Errorf("the Authorization scheme %.20q is not Bearer", scheme)
 	}
@@ -79,7 +101,7 @@ func (a *authenticator) identify(r *http.Request) (principal, error) {
 	if err != nil || cookie.Value == "" {
 		return principal{}, errNoToken
 	}
-	return principal{user: cookie.Value}, nil
+	return a.authorise(r.Context(), principal{user: cookie.Value, proxied: true})
 }
 
 func (a *authenticator) tokenIs(sent string) bool {
@@ -96,10 +118,15 @@ func peerAddress(r *http.Request) netip.Addr {
 	return ap.Addr().Unmap().WithZone("")
 }
 
-// authenticated lets pass who may look, and leaves word who it is for checkOwner.
+// authenticated lets pass who may look, and leaves word who it is for checkModify.
 func (s *Server) authenticated(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		who, err := s.auth.identify(r)
+		who, err := s.auth.identify(w, r)
+		if known := (*Error)(nil); errors.As(err, &known) {
+			s.log.Debug("request refused", "method", r.Method, "path", r.URL.Path, "peer", r.RemoteAddr, "reason", err)
+			writeErrors(w, known.Status, known.Message)
+			return
+		}
 		if err != nil {
 			s.refuse(w, r, err)
 			return
@@ -111,6 +138,9 @@ func (s *Server) authenticated(next http.Handler) http.Handler {
 // refuse answers 401. Browsers are offered to ask for a password; programs are not.
 func (s *Server) refuse(w http.ResponseWriter, r *http.Request, reason error) {
 	s.log.Debug("request refused", "method", r.Method, "path", r.URL.Path, "peer", r.RemoteAddr, "reason", reason)
+	if id := s.auth.identifier; id != nil && w.Header().Get("WWW-Authenticate") == "" {
+		w.Header().Add("WWW-Authenticate", id.Scheme())
+	}
 	if strings.Contains(r.Header.Get("Accept"), "text/html") {
 		w.Header().Add("WWW-Authenticate", `Basic realm="weft: any user name, the owner's token as password", charset="UTF-8"`)
 	}
@@ -122,15 +152,18 @@ func unauthorized(reason string) string {
 	return reason + "; send Authorization: Bearer TOKEN with the owner's token (~/.weft/CLUSTER/token of the user who started the cluster; without YARN what jobmanager.sh token prints), or open the page through YARN's web proxy, which may read"
 }
 
-// checkOwner refuses who may only look.
-func (s *Server) checkOwner(r *http.Request) error {
+// checkModify refuses who may only look.
+func (s *Server) checkModify(r *http.Request) error {
 	who, _ := r.Context().Value(principalKey{}).(principal)
-	if who.owner {
+	if who.modify {
 		return nil
 	}
 	reason := "the request is not for reading and its token was not sent as Bearer"
-	if who.user != "" {
+	switch {
+	case who.proxied:
 		reason = fmt.Sprintf("YARN's web proxy sent this for user %.64q, who may read only", who.user)
+	case who.user != "":
+		return forbidden(who.user, "change", modifyMend)
 	}
 	return &Error{Status: http.StatusUnauthorized, Message: unauthorized(reason)}
 }

@@ -9,9 +9,9 @@ import (
 type Access int
 
 const (
-	// AccessRead is for whoever may look: the owner's token, or a reader who comes through YARN's web proxy.
+	// AccessRead is for whoever may look: the owner's token, or a user with view rights, through YARN's web proxy too.
 	AccessRead Access = iota
-	// AccessOwner needs the owner's token.
+	// AccessOwner needs the owner's token, or modify rights beside the proxy.
 	AccessOwner
 )
 

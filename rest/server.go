@@ -48,6 +48,10 @@ type Options struct {
 	NoAuth bool
 	// ProxyHosts are the hosts YARN's web proxy runs on (name or address, with or without port); empty outside YARN.
 	ProxyHosts []string
+	// Authoriser tells what users may do whom the proxy or Identifier names; nil lets all of them read and none change anything.
+	Authoriser Authoriser
+	// Identifier is another way to show who one is than the token; nil for none.
+	Identifier Identifier
 	// LogDir is the JobManager's log directory; empty when it has none.
 	LogDir string
 	// LogName is the name of the JobManager's log there, without its ending; "jobmanager" when empty.
@@ -162,7 +166,7 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 func (s *Server) routeHandler(route Route) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if route.Access == AccessOwner {
-			if err := s.checkOwner(r); err != nil {
+			if err := s.checkModify(r); err != nil {
 				s.answerError(w, r, err)
 				return
 			}
