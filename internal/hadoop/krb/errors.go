@@ -7,6 +7,8 @@ import (
 
 	"github.com/jcmturner/gokrb5/v8/iana/errorcode"
 	"github.com/jcmturner/gokrb5/v8/messages"
+
+	"github.com/weft-project/weft/internal/hadoop/rpc"
 )
 
 // Kinds of failures. Test with errors.Is; the errors themselves name the principal and the next step.
@@ -21,13 +23,22 @@ var (
 	ErrKeytab = errors.New("key table")
 	// ErrSkew marks that clocks differ too much.
 	ErrSkew = errors.New("clock skew")
-	// ErrUnreachable marks that no KDC answered.
-	ErrUnreachable = errors.New("no KDC answers")
+	// ErrUnreachable marks that no KDC answered. It is also an rpc.ErrConnect: calls are tried again.
+	ErrUnreachable error = unreachable{}
 	// ErrRefused marks any other refusal of the KDC.
 	ErrRefused = errors.New("refused by the KDC")
 	// ErrServer marks a server that is not the one that was expected, or whose name is not configured.
 	ErrServer = errors.New("wrong server principal")
 )
+
+// unreachable is the kind of ErrUnreachable.
+type unreachable struct{}
+
+// Error gives the kind's words.
+func (unreachable) Error() string { return "no KDC answers" }
+
+// Is makes it a kind of rpc.ErrConnect.
+func (unreachable) Is(target error) bool { return target == rpc.ErrConnect }
 
 // allowedSkew is what KDCs and services tolerate.
 const allowedSkew = 5 * time.Minute

@@ -171,6 +171,9 @@ func (c *Conn) negotiate(ctx context.Context, address string, sec *Security) err
 		return c.initiateSimple(offer)
 	}
 	if err := c.exchange(mech, offer); err != nil {
+		if offer.Method == MethodToken && errors.Is(err, ErrInvalidToken) {
+			return fmt.Errorf("%w: %s", err, tokenStory(sec.Token))
+		}
 		return err
 	}
 	c.session = Session{Method: offer.Method, Mechanism: mech.Name(), QOP: mech.QOP()}
@@ -194,6 +197,19 @@ func (c *Conn) initiateSimple(offer Offer) error {
 		return err
 	}
 	return writeAll(c.Conn, b)
+}
+
+// tokenStory says of a token that was refused whose it is and how it stands.
+func tokenStory(t *token.Token) string {
+	d, err := t.Delegation()
+	if err != nil {
+		return "the server does not take this " + t.String()
+	}
+	text := fmt.Sprintf("the delegation token of %s (%s, made %s) has expired or was cancelled", d.Owner, t.Kind, d.Issued.Format(time.DateTime))
+	if time.Now().After(d.Max) {
+		text += fmt.Sprintf(", its longest life ended %s", d.Max.Format(time.DateTime))
+	}
+	return text + ": get a new one with a Kerberos ticket, or let a key table (security.kerberos.login.keytab) keep them new"
 }
 
 // exchange speaks one mechanism to its end.
@@ -290,6 +306,9 @@ func choose(ctx context.Context, address string, sec *Security, list []Offer) (O
 			return o, sasl.NewDigest(sasl.TokenDigest(sec.Token.Identifier, sec.Token.Password, o.Protocol, o.ServerID, sec.Protection)), nil
 		case o.Method == MethodKerberos && sec.Kerberos != nil:
 			m, err := sec.Kerberos(ctx, address, o)
+			if errors.Is(err, ErrConnect) {
+				return o, nil, err // a KDC that is down may come back
+			}
 			if err != nil {
 				return o, nil, fmt.Errorf("%w: %w", ErrHandshake, err)
 			}

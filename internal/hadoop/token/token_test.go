@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 )
 
 // sample is what the Java program that wrote testdata stored.
@@ -144,4 +145,62 @@ func FuzzUnmarshal(f *testing.F) {
 		}
 		same(t, back, c)
 	})
+}
+
+// TestDelegation reads identifiers that a NameNode and a ResourceManager of Hadoop 3.4.2 made.
+func TestDelegation(t *testing.T) {
+	for _, kind := range []string{KindHDFSDelegation, KindRMDelegation} {
+		d, err := Token{Kind: kind, Identifier: recorded(t, kind)}.Delegation()
+		if err != nil || d.Owner != "owner@WEFT.TEST" && d.Owner != "owner" || d.Renewer != "yarn" || d.RealUser != "" || d.Sequence < 1 ||
+			d.Max.Sub(d.Issued) != 7*24*time.Hour || d.Issued.Year() != 2026 {
+			t.Errorf("%s: %+v, %v", kind, d, err)
+		}
+	}
+	for _, bad := range []Token{{Kind: KindAMRM}, {Kind: KindHDFSDelegation}, {Kind: KindHDFSDelegation, Identifier: []byte{1}},
+		{Kind: KindHDFSDelegation, Identifier: []byte{0, 2}}, {Kind: KindRMDelegation, Identifier: []byte{0xff}}} {
+		if d, err := bad.Delegation(); err == nil {
+			t.Errorf("%v: %+v", bad, d)
+		}
+	}
+}
+
+func recorded(t testing.TB, kind string) []byte {
+	t.Helper()
+	c, err := ReadFile(filepath.Join("testdata", "delegation.hdts"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	list := c.OfKind(kind)
+	if len(list) != 1 {
+		t.Fatalf("%d tokens of kind %s", len(list), kind)
+	}
+	return list[0].Identifier
+}
+
+func TestWriteFile(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "tokens")
+	for range 2 {
+		if err := sample().WriteFile(path); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got, err := ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	same(t, got, sample())
+	st, err := os.Stat(path)
+	if err != nil || st.Mode().Perm() != 0o600 {
+		t.Errorf("mode %v, %v", st.Mode(), err)
+	}
+	if err := sample().WriteFile(filepath.Join(path, "below")); err == nil {
+		t.Error("written below a file")
+	}
+}
+
+func FuzzDelegation(f *testing.F) {
+	for _, kind := range []string{KindHDFSDelegation, KindRMDelegation} {
+		f.Add(kind, recorded(f, kind))
+	}
+	f.Fuzz(func(_ *testing.T, kind string, id []byte) { _, _ = Token{Kind: kind, Identifier: id}.Delegation() })
 }
