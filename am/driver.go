@@ -71,6 +71,8 @@ type driver struct {
 	short shortage
 	// doubts are TaskManagers that the JobManager has lost contact with, and since when.
 	doubts map[string]time.Time
+	// tokens are the application's; nil on a cluster without Kerberos.
+	tokens *tokenKeeper
 	// launches is done when no container is being started any more.
 	launches sync.WaitGroup
 	events   jobmanager.ResourceEvents
@@ -131,6 +133,7 @@ func (d *driver) Overview() jobmanager.ResourceOverview {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	o := d.overview
+	o.Warning, o.TokensEnd = d.tokens.warning(), d.tokens.end()
 	o.PendingTaskManagers = d.fleet.outstanding()
 	o.Shortage = d.short.explain(d.request.Resource, o.Queue, time.Now())
 	return o

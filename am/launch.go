@@ -11,8 +11,8 @@ import (
 )
 
 // taskManagerLaunch makes what runs in a TaskManager's container. jobManager is host:port of the control plane. Secrets are in
-// localised files, never in the command or the environment.
-func taskManagerLaunch(m *spec.Manifest, c *config.Config, sizes spec.Sizes, jobManager string, credentials *token.Credentials) (func(yarnrpc.Container) yarnrpc.Launch, error) {
+// localised files, never in the command or the environment. credentials gives the newest tokens.
+func taskManagerLaunch(m *spec.Manifest, c *config.Config, sizes spec.Sizes, jobManager string, credentials func() *token.Credentials) (func(yarnrpc.Container) yarnrpc.Launch, error) {
 	files := m.LocalResources()
 	manifest, err := m.Encode()
 	if err != nil {
@@ -25,10 +25,16 @@ func taskManagerLaunch(m *spec.Manifest, c *config.Config, sizes spec.Sizes, job
 	command := "exec ./" + spec.Binary + " taskmanager --log-dir <LOG_DIR> --jobmanager " + jobManager +
 		" --slots " + strconv.Itoa(sizes.Slots) + " --memory " + strconv.Itoa(sizes.TaskManagerMB) + " --vcores " + strconv.Itoa(sizes.TaskManagerVCores) +
 		" 1><LOG_DIR>/taskmanager.out 2><LOG_DIR>/taskmanager.err"
-	// The AMRM token is the ApplicationMaster's alone.
-	own := credentials.Without(token.KindAMRM)
 	return func(yarnrpc.Container) yarnrpc.Launch {
-		return yarnrpc.Launch{Files: files, Environment: env, Commands: []string{command}, Credentials: own,
+		return yarnrpc.Launch{Files: files, Environment: env, Commands: []string{command}, Credentials: forTaskManagers(credentials()),
 			ViewACL: config.Get(c, config.ViewACLs), ModifyACL: config.Get(c, config.ModifyACLs)}
 	}, nil
+}
+
+// forTaskManagers leaves out what is the ApplicationMaster's alone: nobody else there speaks to the ResourceManager.
+func forTaskManagers(c *token.Credentials) *token.Credentials {
+	if c == nil {
+		return nil
+	}
+	return c.Without(token.KindAMRM, token.KindRMDelegation)
 }

@@ -19,7 +19,7 @@ func TestLaunchHoldsNoSecret(t *testing.T) {
 	c := config.New()
 	c.Set(config.File, "security.some.password", "planted-config", "")
 	c.Set(config.File, "containerized.taskmanager.env.TZ", "UTC", "")
-	launch, err := taskManagerLaunch(m, c, spec.Sizes{TaskManagerMB: 1024, TaskManagerVCores: 1, Slots: 2}, "h:1", creds)
+	launch, err := taskManagerLaunch(m, c, spec.Sizes{TaskManagerMB: 1024, TaskManagerVCores: 1, Slots: 2}, "h:1", func() *token.Credentials { return creds })
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -21,6 +21,7 @@ import (
 	"github.com/weft-project/weft/jobmanager"
 	"github.com/weft-project/weft/rest"
 	"github.com/weft-project/weft/security"
+	"github.com/weft-project/weft/security/identity"
 	"github.com/weft-project/weft/web"
 	"github.com/weft-project/weft/yarnrpc"
 )
@@ -32,8 +33,8 @@ type Options struct {
 	// LogDir is the container's log directory.
 	LogDir string
 	Getenv func(string) string
-	// OpenFiles makes the file systems for a Hadoop configuration and a user.
-	OpenFiles func(conf *hadoopconf.Conf, user string, log *slog.Logger) (*fs.Registry, error)
+	// OpenFiles makes the file systems for a Hadoop configuration and who uses them.
+	OpenFiles func(conf *hadoopconf.Conf, who *identity.Identity, log *slog.Logger) (*fs.Registry, error)
 	// Log is where the process logs; Configured is called once with the configuration, so that the level follows it.
 	Log               *slog.Logger
 	Configured        func(*config.Config)
@@ -54,6 +55,10 @@ type application struct {
 	hadoop   *hadoopconf.Conf
 	secret   security.Secret
 	creds    *token.Credentials
+	// who uses files, by tokens; own gets new ones from issuers, by a key table, and is nil without one.
+	who, own *identity.Identity
+	issuers  *fs.Registry
+	tokens   *tokenKeeper
 	sizes    spec.Sizes
 	host     string
 	files    *fs.Registry
@@ -109,14 +114,19 @@ func (a *application) run(ctx context.Context) error {
 		return err
 	}
 	defer a.master.Close()
-	if a.files, err = a.OpenFiles(a.hadoop, a.manifest.User, a.Log); err != nil {
-		return err
-	}
 	defer func() {
-		if err := a.files.Close(); err != nil {
-			a.Log.Debug("close file systems", "error", err)
+		for _, files := range []*fs.Registry{a.files, a.issuers} {
+			if files == nil {
+				continue
+			}
+			if err := files.Close(); err != nil {
+				a.Log.Debug("close file systems", "error", err)
+			}
 		}
 	}()
+	if err := a.logIn(); err != nil {
+		return err
+	}
 	return a.serve(ctx, control, pages)
 }
 
@@ -216,6 +226,10 @@ func (a *application) serve(ctx context.Context, control, clients net.Listener) 
 	if err != nil {
 		return err
 	}
+	if a.tokens, err = a.newTokenKeeper(func(c *token.Credentials) { jm.SetHadoopTokens(forTaskManagers(c).Marshal()) }); err != nil {
+		return err
+	}
+	d.tokens = a.tokens
 	serveCtx, stopServing := context.WithCancel(context.WithoutCancel(ctx))
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(serveCtx, clients) }()
@@ -234,6 +248,9 @@ func (a *application) serve(ctx context.Context, control, clients net.Listener) 
 	d.most, d.overview.Queue = registration.Max, registration.Queue
 	d.earlier.begin(ctx, registration.Previous)
 	a.Log.Info("registered with the ResourceManager", "attempt", a.master.Attempt().String(), "rest", address, "queue", registration.Queue)
+	if a.tokens != nil {
+		go a.tokens.run(serveCtx)
+	}
 	ended, runErr := a.lead(ctx, jm)
 	if ctx.Err() != nil {
 		return nil
@@ -305,7 +322,7 @@ func (a *application) driverOptions(jobManager string) (driverOptions, error) {
 		idle = expiry / 3
 	}
 	a.earlier = newEarlier(a.master.Nodes(), a.Log)
-	launch, err := taskManagerLaunch(a.manifest, a.config, a.sizes, jobManager, a.creds)
+	launch, err := taskManagerLaunch(a.manifest, a.config, a.sizes, jobManager, a.who.Credentials)
 	return driverOptions{
 		master: a.master, starter: a.master.Nodes(),
 		launch: launch,

@@ -24,6 +24,9 @@ const newsPoll = 200 * time.Millisecond
 
 // RunApplication starts a cluster in whose JobManager's container the job's main runs and, attached, follows it to its end.
 func (c *Client) RunApplication(ctx context.Context, run Run) error {
+	if err := c.logIn(ctx); err != nil {
+		return err
+	}
 	job, done, err := c.applicationJob(ctx, run)
 	if err != nil {
 		return err

@@ -13,6 +13,7 @@ import (
 	"github.com/weft-project/weft/config"
 	"github.com/weft-project/weft/internal/fs"
 	hadoopconf "github.com/weft-project/weft/internal/hadoop/conf"
+	"github.com/weft-project/weft/security/identity"
 	"github.com/weft-project/weft/yarnrpc"
 )
 
@@ -30,11 +31,12 @@ type Client struct {
 	// Executable is the path of this weft binary.
 	Executable string
 	Version    string
-	// OpenFiles makes the file systems for a Hadoop configuration and a user.
-	OpenFiles func(conf *hadoopconf.Conf, user string, log *slog.Logger) (*fs.Registry, error)
+	// OpenFiles makes the file systems for a Hadoop configuration and who uses them.
+	OpenFiles func(conf *hadoopconf.Conf, who *identity.Identity, log *slog.Logger) (*fs.Registry, error)
 
 	mu     sync.Mutex
 	hadoop *hadoopconf.Conf
+	who    *identity.Identity
 	rm     *yarnrpc.ClientRM
 	stores *fs.Registry
 }
@@ -103,12 +105,14 @@ func (c *Client) Hadoop() (*hadoopconf.Conf, error) {
 	return conf, nil
 }
 
-// User is who Hadoop sees: HADOOP_USER_NAME on clusters without Kerberos, else the user of this process.
+// User is who Hadoop sees: on a secured cluster whom ticket, key table or tokens name, else HADOOP_USER_NAME or the user of this
+// process. HADOOP_PROXY_USER is for whom that one acts, and then counts.
 func (c *Client) User(conf *hadoopconf.Conf) string {
-	if name := c.Getenv("HADOOP_USER_NAME"); name != "" && !conf.Secure() {
-		return name
+	who, err := c.identityOn(conf)
+	if err != nil {
+		return c.localUser() // what needs the identity itself says what is wrong
 	}
-	return c.localUser()
+	return who.Effective()
 }
 
 // resourceManager gives the client of the ResourceManager, made at the first call.
@@ -117,18 +121,19 @@ func (c *Client) resourceManager() (*yarnrpc.ClientRM, error) {
 	if err != nil {
 		return nil, err
 	}
+	who, err := c.identityOn(conf)
+	if err != nil {
+		return nil, err
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.rm != nil {
 		return c.rm, nil
 	}
-	if conf.Secure() {
-		return nil, usage("this cluster is secured with Kerberos (hadoop.security.authentication), which this release does not support yet")
-	}
 	var said time.Time
 	c.rm, err = yarnrpc.NewClientRM(conf, yarnrpc.Options{
-		User: c.User(conf),
-		Log:  c.Log,
+		User: who.User, ProxyUser: who.ProxyUser, Kerberos: who.Login, Credentials: who.Credentials(),
+		Log: c.Log,
 		OnRetry: func(err error, wait time.Duration) {
 			// Attempts come every second or two; one line now and then is enough to see that it waits and for whom.
 			if time.Since(said) > 10*time.Second {
@@ -146,12 +151,16 @@ func (c *Client) files() (*fs.Registry, error) {
 	if err != nil {
 		return nil, err
 	}
+	who, err := c.identityOn(conf)
+	if err != nil {
+		return nil, err
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.stores != nil {
 		return c.stores, nil
 	}
-	stores, err := c.OpenFiles(conf, c.User(conf), c.Log)
+	stores, err := c.OpenFiles(conf, who, c.Log)
 	if err != nil {
 		return nil, &Failure{ExitUsage, err}
 	}
@@ -180,6 +189,9 @@ func (c *Client) Close() {
 func explainRM(err error) error {
 	if err == nil || errors.Is(err, context.Canceled) {
 		return err
+	}
+	if known := loginFailure(err); known != nil {
+		return known
 	}
 	return unreachable("ResourceManager: %w (is YARN up, and is the Hadoop configuration that of the right cluster?)", err)
 }

@@ -132,6 +132,10 @@ func sameAddress(known, given string) bool {
 
 // byApplication finds the JobManager of an application.
 func (c *Client) byApplication(ctx context.Context, app yarnrpc.ApplicationID) (*Session, error) {
+	// What lies on this machine would do; but who has no ticket (any more) is nobody to a secured cluster.
+	if err := c.logIn(ctx); err != nil {
+		return nil, err
+	}
 	token, address := c.recall(app)
 	if token != "" && address != "" {
 		return c.newSession(app, address, token)
@@ -142,6 +146,9 @@ func (c *Client) byApplication(ctx context.Context, app yarnrpc.ApplicationID) (
 // askForSession finds the JobManager of an application through the ResourceManager, and the token in the application's
 // directory in HDFS.
 func (c *Client) askForSession(ctx context.Context, app yarnrpc.ApplicationID) (*Session, error) {
+	if err := c.logIn(ctx); err != nil {
+		return nil, err
+	}
 	report, err := c.running(ctx, app)
 	if err != nil {
 		return nil, err

@@ -53,6 +53,11 @@ type jobRun struct {
 // RunJob plans a job, submits it to a session, or to a cluster that is started for it, and, attached, follows it to its end.
 func (c *Client) RunJob(ctx context.Context, run Run) error {
 	r := &jobRun{client: c, run: run}
+	if run.Own {
+		if err := c.logIn(ctx); err != nil {
+			return err
+		}
+	}
 	var err error
 	if r.bins, err = c.prepareJob(ctx, run.Job, run.Class, true); err != nil {
 		return err
@@ -62,6 +67,7 @@ func (c *Client) RunJob(ctx context.Context, run Run) error {
 		if r.session, err = c.FindSession(ctx, run.Which); err != nil {
 			return err
 		}
+		r.session.noteOwner(ctx)
 	}
 	// The job's main runs while the binary is brought to where the TaskManagers read it.
 	uploaded := make(chan error, 1)

@@ -63,6 +63,8 @@ type deployment struct {
 	app     yarnrpc.ApplicationID
 	max     yarnrpc.Resource
 	nodes   []yarnrpc.NodeReport
+	// login are files for the JobManager's own log-in, by the name in its container.
+	login map[string]string
 	// announced ends the note that this process is starting the application; nil before there is one.
 	announced func()
 	// submitted tells that the ResourceManager may know the application.
@@ -91,6 +93,9 @@ type deployedJob struct {
 
 // StartSession starts a session on YARN and returns when it runs. When that fails, or ctx ends before, nothing is left.
 func (c *Client) StartSession(ctx context.Context, o SessionOptions) (*Session, error) {
+	if err := c.logIn(ctx); err != nil {
+		return nil, err
+	}
 	d, err := c.newDeployment(sessionCluster)
 	if err != nil {
 		return nil, err
@@ -193,6 +198,9 @@ func (d *deployment) run(ctx context.Context, ship []string) (yarnrpc.Applicatio
 	if err != nil {
 		return none, err
 	}
+	if submission.Launch.Credentials, err = d.tokens(ctx); err != nil {
+		return none, err
+	}
 	if limit, ok := config.Lookup(c.Config, config.SubmitTimeout); ok {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeoutCause(ctx, limit, &submitTimeout{limit})
@@ -262,6 +270,9 @@ func (d *deployment) upload(ctx context.Context, binary string, ship []string) (
 	if err := d.staging.prepare(ctx, app); err != nil {
 		return nil, err
 	}
+	if err := d.prepareLogin(); err != nil {
+		return nil, err
+	}
 	m := &spec.Manifest{Application: app, User: c.User(d.conf), Base: d.staging.URI(), Version: c.Version, Files: map[string]spec.File{}}
 	var conf, hadoop bytes.Buffer
 	if err := errors.Join(c.Config.Write(&conf), d.conf.WriteXML(&hadoop)); err != nil {
@@ -311,7 +322,7 @@ func (d *deployment) upload(ctx context.Context, binary string, ship []string) (
 	if err := <-done; err != nil {
 		return nil, err
 	}
-	if err := d.stageMain(ctx, m); err != nil {
+	if err := errors.Join(d.stageMain(ctx, m), d.stageLogin(ctx, m)); err != nil {
 		return nil, err
 	}
 	if n := d.staging.Sent(); n > 64<<10 {
@@ -332,7 +343,8 @@ func (d *deployment) stageMain(ctx context.Context, m *spec.Manifest) error {
 		return err
 	}
 	f, err := d.staging.put(ctx, m.Application, spec.Job, text)
-	m.Master = map[string]spec.File{spec.Job: f, spec.JobBinary: d.job.remote}
+	m.AddMaster(spec.Job, f)
+	m.AddMaster(spec.JobBinary, d.job.remote)
 	return err
 }
 
@@ -366,7 +378,7 @@ func shipFiles(paths []string) (map[string]string, error) {
 			}
 			name = filepath.ToSlash(name)
 			switch name {
-			case spec.Binary, spec.Config, spec.Hadoop, spec.Secret, spec.Job, spec.JobBinary:
+			case spec.Binary, spec.Config, spec.Hadoop, spec.Secret, spec.Job, spec.JobBinary, spec.Krb5Conf:
 				return fmt.Errorf("the name %s is taken by Weft's own file", name)
 			}
 			if info.Size() == 0 {

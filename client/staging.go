@@ -122,6 +122,9 @@ func (s *staging) explain(err error) error {
 
 // explainStore adds what to do when a file system does not answer; other errors stay as they are.
 func explainStore(err error) error {
+	if known := loginFailure(err); known != nil {
+		return known
+	}
 	if errors.Is(err, rpc.ErrConnect) || errors.Is(err, rpc.ErrTimeout) || errors.Is(err, rpc.ErrStandby) {
 		return unreachable("%w (is HDFS up, and is the Hadoop configuration that of the right cluster?)", err)
 	}

@@ -17,6 +17,7 @@ import (
 	"github.com/weft-project/weft/rest"
 	"github.com/weft-project/weft/rpc/controlpb"
 	"github.com/weft-project/weft/security"
+	"github.com/weft-project/weft/security/identity"
 	"github.com/weft-project/weft/yarnrpc"
 )
 
@@ -142,7 +143,7 @@ func (r *jobRun) stores() (*fs.Registry, error) {
 	files, err := r.client.files()
 	if r.ownFiles && errors.Is(err, hadoopconf.ErrNoConfiguration) {
 		conf := hadoopconf.New(r.client.Getenv)
-		return r.client.OpenFiles(conf, r.client.User(conf), r.client.Log)
+		return r.client.OpenFiles(conf, identity.New(r.client.User(conf), nil), r.client.Log)
 	}
 	return files, err
 }

@@ -48,6 +48,7 @@ func (b *backend) Cluster(ctx context.Context) (rest.Cluster, error) {
 		if o.Driver != nil {
 			r := o.Driver.Overview()
 			c.User, c.Name, c.Queue, c.PendingTaskManagers = r.User, r.Name, r.Queue, b.m.onTheirWay()
+			c.Warning = r.Warning
 		}
 		return c, nil
 	})

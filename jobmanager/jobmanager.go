@@ -55,6 +55,8 @@ type JobManager struct {
 	// fileRequests are questions about files of TaskManagers, by their number; fileRequest is the last number.
 	fileRequests map[uint64]*fileRequest
 	fileRequest  uint64
+	// hadoopTokens replace those that TaskManagers were started with; nil while there are no others.
+	hadoopTokens []byte
 	// refused is the driver's last reason why there are no more TaskManagers; empty when there is none.
 	refused string
 	// ending: the cluster is being shut down.

@@ -44,6 +44,10 @@ type ResourceOverview struct {
 	PendingTaskManagers int
 	// Shortage says why TaskManagers that were asked for some time ago do not come; empty when that is not so.
 	Shortage string
+	// Warning is what the owner should do something about before long; empty when there is nothing.
+	Warning string
+	// TokensEnd is when the delegation tokens end unless new ones come; zero where there are none.
+	TokensEnd time.Time
 }
 
 // ResourceEvents is how a driver tells what happens. Calls return at once.

@@ -159,6 +159,7 @@ func (m *JobManager) taskManagerRegistered(tm *taskManager) {
 	tm.send(&controlpb.ToTaskManager{Kind: &controlpb.ToTaskManager_Registered{Registered: &controlpb.Registered{
 		HeartbeatIntervalMs: m.s.heartbeatInterval.Milliseconds(), HeartbeatTimeoutMs: m.s.heartbeatTimeout.Milliseconds(),
 		LeaderlessTimeoutMs: m.s.leaderless.Milliseconds()}}})
+	m.sendHadoopTokens(tm)
 	m.o.Log.Info("TaskManager registered", "taskmanager", tm.id, "host", tm.register.GetHost(), "slots", len(tm.slots))
 	// What still runs there from before the connection broke is not known to any job any more: the jobs were failed then.
 	for _, w := range tm.register.GetWorkers() {

@@ -4,6 +4,7 @@ import (
 	"net"
 	"runtime"
 	"strconv"
+	"time"
 
 	"github.com/weft-project/weft/graph/execution"
 	"github.com/weft-project/weft/rest"
@@ -105,6 +106,12 @@ func (m *JobManager) metrics() []rest.Metric {
 	var mem runtime.MemStats
 	runtime.ReadMemStats(&mem)
 	n := func(id string, v int) rest.Metric { return rest.Metric{ID: id, Value: strconv.Itoa(v)} }
-	return []rest.Metric{n("numRunningJobs", running), n("numRegisteredTaskManagers", len(m.tms)), n("numPendingTaskManagers", len(m.pending)),
+	out := []rest.Metric{n("numRunningJobs", running), n("numRegisteredTaskManagers", len(m.tms)), n("numPendingTaskManagers", len(m.pending)),
 		n("taskSlotsTotal", total), n("taskSlotsAvailable", free), n("Status.Weft.Memory.Heap.Used", int(mem.HeapInuse)), n("Status.Weft.Goroutines", runtime.NumGoroutine())}
+	if m.o.Driver != nil {
+		if end := m.o.Driver.Overview().TokensEnd; !end.IsZero() {
+			out = append(out, n("Status.Weft.DelegationTokens.SecondsLeft", int(time.Until(end).Seconds())))
+		}
+	}
+	return out
 }

@@ -100,6 +100,8 @@ type Cluster struct {
 	PendingTaskManagers int `json:"pending-taskmanagers"`
 	// LogURL is where the JobManager container's logs are shown by someone else (the NodeManager), when known.
 	LogURL string `json:"log-url,omitempty"`
+	// Warning is what the owner should do something about before long.
+	Warning string `json:"warning,omitempty"`
 }
 
 // TaskManagers is GET /taskmanagers.

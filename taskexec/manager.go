@@ -54,6 +54,8 @@ func (m *manager) receive(s *session, msg *controlpb.ToTaskManager) {
 		}
 	case *controlpb.ToTaskManager_File:
 		m.showFile(k.File)
+	case *controlpb.ToTaskManager_HadoopTokens:
+		m.newTokens(k.HadoopTokens)
 	case *controlpb.ToTaskManager_Acknowledged:
 		for len(m.unacked) > 0 && m.unacked[0].GetSequence() <= k.Acknowledged {
 			m.unacked = m.unacked[1:]
@@ -153,7 +155,9 @@ func (m *manager) exited(w *worker, err error) {
 	w.close()
 	state := w.state()
 	state.Phase = controlpb.WorkerPhase_WORKER_EXITED
-	state.Failure = m.explain(w, err)
+	if state.Failure = m.explain(w, err); state.Failure == nil && m.leaving {
+		state.Failure = m.failure(planpb.FailureDomain_EXTERNAL, fmt.Sprintf("TaskManager %s was told to end", m.o.ID))
+	}
 	if f := state.Failure; f != nil {
 		m.o.Log.Warn("worker ended", "job", job, "attempt", w.start.GetJobAttempt(), "reason", f.GetMessage())
 	} else {
@@ -167,6 +171,11 @@ func (m *manager) exited(w *worker, err error) {
 
 // startWorker begins a worker; the one of an earlier attempt of the job must be gone first.
 func (m *manager) startWorker(start *controlpb.StartWorker) {
+	if m.leaving {
+		m.send(&controlpb.FromTaskManager{Kind: &controlpb.FromTaskManager_Worker{Worker: &controlpb.WorkerState{JobId: start.GetJobId(),
+			JobAttempt: start.GetJobAttempt(), Phase: controlpb.WorkerPhase_WORKER_EXITED}}})
+		return
+	}
 	if old := m.workers[start.GetJobId()]; old != nil {
 		if old.start.GetJobAttempt() >= start.GetJobAttempt() {
 			return

@@ -38,12 +38,17 @@ type Options struct {
 	Shipped map[string]string
 	// HadoopConfFile, TokenFile and User are handed to workers, for their file systems. Empty where there is no Hadoop.
 	HadoopConfFile, TokenFile, User string
-	Version                         string
+	// NewTokens takes the Hadoop tokens, in the format of Hadoop's token files, that replace those of TokenFile; nil leaves this
+	// process with those it has.
+	NewTokens func(data []byte) error
+	Version   string
 	// LogURL is the base URL of this TaskManager's logs, when known.
 	LogURL string
 	Log    *slog.Logger
 	// LeaderlessTimeout bounds the time without a leader before any has said how long it is (F3); default 3 min.
 	LeaderlessTimeout time.Duration
+	// Goodbye tells the JobManager the ends of the workers before the connection ends, for platforms that do not tell it.
+	Goodbye bool
 	// WorkerStartTimeout bounds the time from a worker's start until it has built its graph (W5); default 60 s.
 	WorkerStartTimeout time.Duration
 	// CheckInterval is how often memory is looked at; default 100 ms.
@@ -104,6 +109,7 @@ type manager struct {
 	end     context.CancelCauseFunc
 	// fetching is used by the workers' own goroutines.
 	fetching turns
+	applied  newest
 
 	// Owned by the loop.
 	session *session
@@ -121,8 +127,12 @@ type manager struct {
 	timeout time.Duration
 	// slimmed is when memory of this process was given back last.
 	slimmed time.Time
+	// tokens counts the new Hadoop tokens that have come.
+	tokens uint64
 	// counted is when the workers' descendants were looked for last.
 	counted time.Time
+	// leaving: the JobManager is told the ends of the workers, and that no others follow, before the connection ends.
+	leaving bool
 }
 
 // Run is a TaskManager's life: until ctx ends or the JobManager ends it (both nil), or it can not go on. Its workers are
@@ -142,12 +152,21 @@ func Run(ctx context.Context, o Options) error {
 		workers: map[string]*worker{}, plans: map[string]*plan{}, heard: time.Now(), leaderless: o.LeaderlessTimeout}
 	defer m.spawner.close()
 	connected := make(chan struct{})
+	connection, disconnect := context.WithCancel(context.WithoutCancel(ctx))
+	defer disconnect()
 	go func() {
 		defer close(connected)
-		m.connect(ctx)
+		m.connect(connection)
 	}()
 	m.loop(ctx)
+	if m.leaving = o.Goodbye && m.session != nil && !errors.Is(context.Cause(ctx), errShutdown); !m.leaving {
+		disconnect()
+	}
 	m.stopAll()
+	if m.leaving {
+		m.goodbye()
+		disconnect()
+	}
 	close(m.done)
 	<-connected
 	if err := context.Cause(ctx); !errors.Is(err, errShutdown) && !errors.Is(err, context.Canceled) {
@@ -175,6 +194,25 @@ func (m *manager) loop(ctx context.Context) {
 			m.watchMemory()
 			m.watchLeader()
 		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// goodbye ends the session when everything has been said.
+func (m *manager) goodbye() {
+	s := m.session
+	if s == nil {
+		return
+	}
+	close(s.finish)
+	limit := time.NewTimer(goodbyeLimit)
+	defer limit.Stop()
+	for m.session == s {
+		select {
+		case f := <-m.posts:
+			f()
+		case <-limit.C:
 			return
 		}
 	}

@@ -22,12 +22,14 @@ const (
 	Secret = "secret"
 )
 
-// Files of the JobManager's container alone, in application mode.
+// Files of the JobManager's container alone; those of the job in application mode.
 const (
 	// Job says what main is run with; private, since arguments may be.
 	Job = "job.json"
 	// JobBinary is the job's binary.
 	JobBinary = "weft-job"
+	// Krb5Conf is the krb5.conf that the configuration names, for a JobManager with a key table.
+	Krb5Conf = "krb5.conf"
 )
 
 // EnvManifest is the variable that carries the manifest. It holds no secret.
@@ -83,6 +85,14 @@ func (m *Manifest) Shipped() []string {
 		}
 	}
 	return out
+}
+
+// AddMaster adds a file of the JobManager's container alone.
+func (m *Manifest) AddMaster(name string, f File) {
+	if m.Master == nil {
+		m.Master = map[string]File{}
+	}
+	m.Master[name] = f
 }
 
 // Encode writes the manifest for EnvManifest: in base64, since launch scripts put values between quotes and escape nothing.

@@ -13,6 +13,7 @@ import (
 	hadoopconf "github.com/weft-project/weft/internal/hadoop/conf"
 	"github.com/weft-project/weft/internal/hadoop/token"
 	"github.com/weft-project/weft/security"
+	"github.com/weft-project/weft/security/identity"
 	"github.com/weft-project/weft/taskexec"
 )
 
@@ -35,7 +36,7 @@ func (p *process) taskManager(ctx context.Context, args []string) error {
 	o, err := p.taskManagerOptions(s, configured)
 	if err == nil {
 		o.Log = log
-		o.Files, err = openFiles(o.conf, o.User, log)
+		o.Files, err = containerFiles(o.conf, o.who, log)
 	}
 	if err == nil {
 		err = taskexec.Run(ctx, o.Options)
@@ -53,6 +54,7 @@ func (p *process) taskManager(ctx context.Context, args []string) error {
 type taskManagerSettings struct {
 	taskexec.Options
 	conf *hadoopconf.Conf
+	who  *identity.Identity
 }
 
 // taskManagerOptions reads what YARN has brought into the working directory.
@@ -91,6 +93,18 @@ func (p *process) taskManagerOptions(s processSettings, configured func(*config.
 		o.Shipped[name] = filepath.Join(dir, filepath.FromSlash(name))
 	}
 	o.TokenFile, o.User = p.getenv(token.EnvFile), manifest.User
+	creds, err := token.FromEnv(p.getenv)
+	if err != nil {
+		return o, err
+	}
+	o.who = identity.New(manifest.User, creds)
+	o.NewTokens = func(data []byte) error {
+		creds, err := token.Unmarshal(data)
+		if err == nil {
+			o.who.Update(creds)
+		}
+		return err
+	}
 	o.Version = versionText()
 	if port := p.getenv("NM_HTTP_PORT"); port != "" {
 		o.LogURL = "http://" + o.Host + ":" + port + "/node/containerlogs/" + o.ID + "/" + manifest.User

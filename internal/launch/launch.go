@@ -124,7 +124,7 @@ func (w *workerRole) Launch(_ context.Context, p *operator.Program) (*planpb.Job
 		}
 		return start.GetPreviousResults()[call], nil
 	}
-	files, err := workerFiles(start)
+	files, err := workerFiles(start, w.link)
 	if err == nil {
 		err = w.link.Serve(p, files, workerLog())
 	}

@@ -19,6 +19,7 @@ import (
 	"github.com/weft-project/weft/operator"
 	"github.com/weft-project/weft/rpc/controlpb"
 	"github.com/weft-project/weft/rpc/planpb"
+	"github.com/weft-project/weft/security/identity"
 	"github.com/weft-project/weft/taskexec/worker"
 )
 
@@ -32,9 +33,15 @@ type localRole struct {
 	page *localpage.Page
 }
 
+// envPage is the port of the page of a program that is started by hand.
+const envPage = "WEFT_REST_PORT"
+
 // Begin is Launcher's: a local run uses all processors, and takes what weft run -t local says.
 func (l *localRole) Begin(context.Context) (int, map[string]string, error) {
 	values := map[string]string{"parallelism.default": strconv.Itoa(runtime.GOMAXPROCS(0))}
+	if port := os.Getenv(envPage); port != "" {
+		values["rest.port"] = port
+	}
 	if text := os.Getenv(role.EnvConfig); text != "" {
 		l.told = true
 		if err := json.Unmarshal([]byte(text), &values); err != nil {
@@ -52,10 +59,14 @@ func (l *localRole) Launch(ctx context.Context, p *operator.Program) (*planpb.Jo
 	files := fs.NewRegistry()
 	files.Register("file", local.Factory)
 	conf, err := hadoopconf.Load(os.Getenv)
+	var who *identity.Identity
 	if err == nil {
-		registerHDFS(files, conf, hdfsUser{name: hadoopUser()})
+		who, err = localIdentity(conf, p.Graph.GetConfig())
+	}
+	if err == nil {
+		registerHDFS(files, conf, who)
 	} else {
-		// Without a Hadoop configuration hdfs:// paths say so when they are used; local files need none.
+		// Without a Hadoop configuration, or a ticket, hdfs:// paths say so when they are used; local files need none.
 		files.Register("hdfs", func(string) (fs.FileSystem, error) { return nil, err })
 	}
 	defer func() { _ = files.Close() }() // everything written has been closed by its writer
@@ -95,15 +106,9 @@ func (l *localRole) watcher(values map[string]string) (worker.Watcher, error) {
 	return all, nil
 }
 
-func hadoopUser() string {
-	if u := os.Getenv("HADOOP_USER_NAME"); u != "" {
-		return u
-	}
-	return osUser()
-}
-
-// workerFiles are the file systems of a worker: its TaskManager says where the Hadoop configuration and the tokens lie.
-func workerFiles(s *controlpb.WorkerStart) (*fs.Registry, error) {
+// workerFiles are the file systems of a worker: its TaskManager says where the Hadoop configuration and the tokens lie, and sends
+// later ones.
+func workerFiles(s *controlpb.WorkerStart, link *worker.Link) (*fs.Registry, error) {
 	files := fs.NewRegistry()
 	files.Register("file", local.Factory)
 	if s.GetHadoopConfFile() == "" {
@@ -119,7 +124,9 @@ func workerFiles(s *controlpb.WorkerStart) (*fs.Registry, error) {
 			return nil, err
 		}
 	}
-	registerHDFS(files, conf, hdfsUser{s.GetUser(), creds})
+	who := identity.New(s.GetUser(), creds)
+	followTokens(link, who)
+	registerHDFS(files, conf, who)
 	if def := conf.Get("fs.defaultFS"); def != "" {
 		files.SetDefault(def)
 	}

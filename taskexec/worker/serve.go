@@ -41,6 +41,8 @@ type Link struct {
 
 	once  sync.Once
 	start *controlpb.WorkerStart
+
+	tokens tokens
 }
 
 // Versions of the protocol and the SDK as the hello carries them.
@@ -88,6 +90,10 @@ func (l *Link) read(exit func(code int)) {
 		if n := m.GetStacks(); n != 0 {
 			// Answered here, so that a main that hangs can be looked at. A TaskManager that is gone is noticed above.
 			_ = l.send(&controlpb.FromWorker{Kind: &controlpb.FromWorker_Stacks{Stacks: &controlpb.Stacks{Id: n, Text: stacks.All()}}})
+			continue
+		}
+		if data := m.GetHadoopTokens(); len(data) > 0 {
+			l.tokens.came(data)
 			continue
 		}
 		l.inbox <- m
