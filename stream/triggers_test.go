@@ -15,12 +15,7 @@ func TestTriggers(t *testing.T) {
 	trigger := func(tr stream.Trigger) func(w windowed) windowed {
 		return func(w windowed) windowed { return w.Trigger(tr) }
 	}
-	tests := []struct {
-		statement string
-		assigner  stream.WindowAssigner
-		with      func(w windowed) windowed
-		play      func(b *bench)
-	}{
+	playAll(t, []windowCase{
 		{"a count trigger fires for every n records and keeps the content", stream.Tumbling(10 * ms), trigger(stream.OnCount(2)), func(b *bench) {
 			b.ev("a", 1, 1)
 			b.ev("a", 2, 2)
@@ -144,8 +139,5 @@ func TestTriggers(t *testing.T) {
 			b.end()
 			b.expect()
 		}},
-	}
-	for _, tt := range tests {
-		t.Run(tt.statement, func(t *testing.T) { tt.play(windowBench(t, tt.assigner, tt.with)) })
-	}
+	})
 }

@@ -37,15 +37,24 @@ func show(c *stream.WindowContext[string], sum int64, emit func(string)) {
 	emit(fmt.Sprintf("%s [%d %d) %d", c.Key, c.Window.Start, c.Window.End, sum))
 }
 
-// What Flink's documentation says of windows, a statement a test.
-func TestWindows(t *testing.T) {
-	type windowed = *stream.Windowed[string, ev]
-	tests := []struct {
-		statement string
-		assigner  stream.WindowAssigner
-		with      func(w windowed) windowed
-		play      func(b *bench)
-	}{
+// windowCase is a statement of Flink's documentation about windows and triggers.
+type windowCase struct {
+	statement string
+	assigner  stream.WindowAssigner
+	with      func(w *stream.Windowed[string, ev]) *stream.Windowed[string, ev]
+	play      func(b *bench)
+}
+
+func playAll(t *testing.T, tests []windowCase) {
+	t.Helper()
+	for _, tt := range tests {
+		t.Run(tt.statement, func(t *testing.T) { tt.play(windowBench(t, tt.assigner, tt.with)) })
+	}
+}
+
+// What Flink's documentation says of tumbling and sliding windows.
+func TestWindowsOfTime(t *testing.T) {
+	playAll(t, []windowCase{
 		{"a tumbling window fires when the watermark has come to its last millisecond", stream.Tumbling(10 * ms), nil, func(b *bench) {
 			b.ev("a", 1, 0)
 			b.ev("a", 2, 9)
@@ -103,6 +112,12 @@ func TestWindows(t *testing.T) {
 			b.end()
 			b.expect("a [0 10) 1 @9", "a [1000000 1000010) 2 @1000009")
 		}},
+	})
+}
+
+// What it says of late records.
+func TestLateRecords(t *testing.T) {
+	playAll(t, []windowCase{
 		{"a record is late when the watermark has passed the end of all its windows", stream.Tumbling(10 * ms), nil, func(b *bench) {
 			b.watermark(9)
 			b.ev("a", 1, 9)
@@ -121,7 +136,7 @@ func TestWindows(t *testing.T) {
 			b.expect("a [5 15) 1 @14")
 		}},
 		{"within the allowed lateness each late record fires the window again", stream.Tumbling(10 * ms),
-			func(w windowed) windowed { return w.AllowedLateness(5 * ms) }, func(b *bench) {
+			func(w *stream.Windowed[string, ev]) *stream.Windowed[string, ev] { return w.AllowedLateness(5 * ms) }, func(b *bench) {
 				b.ev("a", 1, 1)
 				b.watermark(9)
 				b.expect("a [0 10) 1 @9")
@@ -135,7 +150,7 @@ func TestWindows(t *testing.T) {
 				b.expect("late {a 8} @4")
 			}},
 		{"allowed lateness of sliding windows counts for each of them", stream.Sliding(10*ms, 5*ms),
-			func(w windowed) windowed { return w.AllowedLateness(5 * ms) }, func(b *bench) {
+			func(w *stream.Windowed[string, ev]) *stream.Windowed[string, ev] { return w.AllowedLateness(5 * ms) }, func(b *bench) {
 				b.ev("a", 1, 6)
 				b.watermark(14)
 				b.expect("a [0 10) 1 @9", "a [5 15) 1 @14")
@@ -146,6 +161,12 @@ func TestWindows(t *testing.T) {
 				b.end()
 				b.expect("a [10 20) 4 @19")
 			}},
+	})
+}
+
+// What it says of sessions and global windows.
+func TestSessionsAndGlobalWindows(t *testing.T) {
+	playAll(t, []windowCase{
 		{"sessions last as long as records follow each other within the gap", stream.Session(10 * ms), nil, func(b *bench) {
 			b.ev("a", 1, 0)
 			b.ev("a", 2, 9)
@@ -181,7 +202,7 @@ func TestWindows(t *testing.T) {
 			b.expect("a [4 20) 3 @19")
 		}},
 		{"a session that has fired and grows within the allowed lateness fires again", stream.Session(10 * ms),
-			func(w windowed) windowed { return w.AllowedLateness(20 * ms) }, func(b *bench) {
+			func(w *stream.Windowed[string, ev]) *stream.Windowed[string, ev] { return w.AllowedLateness(20 * ms) }, func(b *bench) {
 				b.ev("a", 1, 0)
 				b.watermark(9)
 				b.expect("a [0 10) 1 @9")
@@ -216,10 +237,7 @@ func TestWindows(t *testing.T) {
 			b.end()
 			b.expect(count("a", 1+2), count("a", 2+4+8), count("a", 8+16+32))
 		}},
-	}
-	for _, tt := range tests {
-		t.Run(tt.statement, func(t *testing.T) { tt.play(windowBench(t, tt.assigner, tt.with)) })
-	}
+	})
 }
 
 func count(key string, sum int64) string {
