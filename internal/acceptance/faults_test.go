@@ -177,7 +177,12 @@ func (u *user) withdrawn(said string) {
 
 // Daemons that are down, come back, or take no writes.
 func TestDaemonsDown(t *testing.T) {
-	c := devcluster.Private(t, devcluster.Options{NodeManagers: 1, NodeMemoryMB: 4096})
+	c := devcluster.Private(t, devcluster.Options{NodeManagers: 1, NodeMemoryMB: 4096,
+		Conf: map[string]map[string]string{"hdfs-site.xml": {"dfs.blocksize": "4m", "dfs.datanode.du.reserved": reservedFor(t, 300<<20),
+			// Otherwise a DataNode refuses blocks when it has less than another GiB.
+			"dfs.datanode.round-robin-volume-choosing-policy.additional-available-space": "0"}}})
+	t.Run("HDFS full", func(t *testing.T) { hdfsFull(newUserOf(t, c)) })
+	t.Run("NameNode under a job", func(t *testing.T) { nameNodeRestarts(newUserOf(t, c)) })
 	t.Run("ResourceManager", func(t *testing.T) { resourceManagerDown(newUserOf(t, c)) })
 	t.Run("NameNode in safe mode", func(t *testing.T) { safeMode(newUserOf(t, c)) })
 	t.Run("NameNode", func(t *testing.T) {

@@ -66,14 +66,25 @@ type heldJob struct {
 // held starts one, with as many subtasks, and waits until it has got to the place where it waits.
 func (u *user) held(app string, parallelism int, name string) *heldJob {
 	u.t.Helper()
-	j := &heldJob{&slowJob{u: u, app: app, api: u.api(app), in: text(200, 7) + "hold\n" + text(50, 8), out: u.out(name + "/out")}, filepath.Join(u.t.TempDir(), "open")}
+	return u.heldAt("gate", app, parallelism, name)
+}
+
+// heldAt holds it while it reads, with files that are still to be opened (gate), or while it writes (gate-out).
+func (u *user) heldAt(mode, app string, parallelism int, name string) *heldJob {
+	u.t.Helper()
+	j := &heldJob{&slowJob{u: u, app: app, api: u.api(app), out: u.out(name + "/out")}, filepath.Join(u.t.TempDir(), "open")}
+	for i := range 3 * parallelism {
+		part := text(100, i) + "hold\n" + text(50, i+1)
+		u.put(fmt.Sprintf("%s-in/%d.txt", name, i), part)
+		j.in += part
+	}
 	u.mkdir(name)
-	j.p = u.start("", "weft", "run", "-p", fmt.Sprint(parallelism), testJob(u.t), "-mode", "gate", "-gate", j.gate,
-		"-input", u.put(name+".txt", j.in), "-output", j.out)
+	j.p = u.start("", "weft", "run", "-p", fmt.Sprint(parallelism), testJob(u.t), "-mode", mode, "-gate", j.gate,
+		"-input", u.out(name+"-in"), "-output", j.out)
 	j.p.says("Job has been submitted with JobID")
 	j.id = u.submitted(j.p.stdout.String())
 	j.p.says("switched to RUNNING")
-	u.until("the job has read up to the line that holds it", func() bool {
+	u.until("the job has got to the line that holds it", func() bool {
 		_, err := os.Stat(j.gate + ".held")
 		return err == nil
 	})

@@ -15,10 +15,10 @@ import (
 )
 
 func main() {
-	mode := flag.String("mode", "count", "what to do: count, slow, gate, panic, error, index, exit-plan, panic-plan, hang-plan, differ, captured, twice, twice-gate, eat, exit-task, shipped, none")
+	mode := flag.String("mode", "count", "what to do: count, slow, gate, gate-out, panic, error, index, exit-plan, panic-plan, hang-plan, differ, captured, twice, twice-gate, eat, exit-task, shipped, none")
 	input := flag.String("input", "", "text to count the words of")
 	output := flag.String("output", "", "where the counts go")
-	gate := flag.String("gate", "", "gate: the file that must be there before the line with the word hold is passed on; a file with .held at its end tells that it waits")
+	gate := flag.String("gate", "", "gate, gate-out: the file that must be there before a line with the word hold is passed on, or written; a file with .held at its end tells that it waits")
 	pause := flag.Duration("pause", time.Millisecond, "slow: pause for each line")
 	flag.Parse()
 
@@ -110,6 +110,9 @@ func build(env *stream.Env, name, input, output string, t trouble) {
 	}
 	counts := stream.Sum(stream.KeyBy(words, func(w word) string { return w.Text }), "count", func(w *word) *int64 { return &w.N })
 	stream.AppendText(counts, "write", output, func(line []byte, w *word) []byte {
+		if mode == "gate-out" {
+			misbehave(trouble{"gate", 0, t.gate}, w.Text)
+		}
 		return strconv.AppendInt(append(append(line, w.Text...), ' '), w.N, 10)
 	})
 }
