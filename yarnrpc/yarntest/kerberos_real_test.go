@@ -3,7 +3,12 @@
 package yarntest_test
 
 import (
+	"encoding/json"
 	"errors"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -11,7 +16,9 @@ import (
 	"time"
 
 	"github.com/weft-project/weft/internal/devcluster"
+	"github.com/weft-project/weft/internal/fs"
 	"github.com/weft-project/weft/internal/fs/hdfs"
+	hadoopconf "github.com/weft-project/weft/internal/hadoop/conf"
 	"github.com/weft-project/weft/internal/hadoop/krb"
 	"github.com/weft-project/weft/internal/hadoop/rpc"
 	"github.com/weft-project/weft/internal/hadoop/token"
@@ -37,9 +44,10 @@ func loginFrom(t *testing.T, c *devcluster.Cluster, user string) (login *krb.Log
 // TestKerberos runs an application on a secured cluster: its owner comes with a ticket, everything after the submission happens
 // by tokens, and another user may neither see nor end it.
 func TestKerberos(t *testing.T) {
-	c := devcluster.Private(t, devcluster.Options{NodeManagers: 1, Kerberos: &devcluster.Kerberos{}})
+	c := devcluster.Private(t, devcluster.Options{NodeManagers: 1, Kerberos: &devcluster.Kerberos{}, Conf: map[string]map[string]string{
+		"hdfs-site.xml": {"dfs.encrypt.data.transfer": "true", "dfs.encrypt.data.transfer.cipher.suites": "AES/CTR/NoPadding"}}})
 	conf := load(t, c)
-	ctx := within(t, 4*time.Minute)
+	ctx := within(t, 6*time.Minute)
 	login, cache := loginFrom(t, c, devcluster.Owner)
 	rm := newRM(t, conf, yarnrpc.Options{User: devcluster.Owner, Kerberos: login})
 
@@ -87,12 +95,22 @@ func TestKerberos(t *testing.T) {
 		t.Errorf("%+v", r)
 	}
 	tokenWasUsed(t, c)
-	idle := app(t, conf)
+	encrypted(t, conf, creds)
+	page := seen(t)
+	idle := app(t, conf, "-tracking", page)
 	idle.Credentials = creds
 	if r, err = yarntest.Submit(ctx, byToken, idle); err != nil {
 		t.Fatal(err)
 	}
 	defer func() { _ = byToken.Kill(ctx, r.ID, "") }()
+	if _, err := yarntest.Wait(ctx, byToken, r.ID, 50*time.Millisecond, state(yarnrpc.StateRunning)); err != nil {
+		t.Fatal(err)
+	}
+	// YARN's proxy names the user and comes from an address of its own.
+	var got []string
+	if err := c.RMGet(ctx, "/proxy/"+r.ID.String()+"/", &got); err != nil || len(got) != 2 || got[0] != "127.0.0.2" || got[1] != "hdfs" {
+		t.Errorf("the page was asked from %v, %v; expected 127.0.0.2 and hdfs", got, err)
+	}
 	strangers(t, c, r.ID)
 	if err := byToken.Kill(ctx, r.ID, "by its owner"); err != nil {
 		t.Error(err)
@@ -114,9 +132,50 @@ func tokenWasUsed(t *testing.T, c *devcluster.Cluster) {
 	}
 }
 
+// encrypted writes and reads a file whose blocks travel with the NameNode's key, by token.
+func encrypted(t *testing.T, conf *hadoopconf.Conf, creds *token.Credentials) {
+	t.Helper()
+	store, err := hdfs.New(conf, "", hdfs.Options{User: devcluster.Owner, Credentials: creds})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer store.Close()
+	want := strings.Repeat("some words ", 100_000)
+	w, err := store.Create(t.Context(), "/user/owner/encrypted", fs.CreateOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = io.WriteString(w, want)
+	if err = errors.Join(err, w.Close()); err != nil {
+		t.Fatal(err)
+	}
+	r, err := store.Open(t.Context(), "/user/owner/encrypted")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	if got, err := io.ReadAll(r); err != nil || string(got) != want {
+		t.Errorf("read %d bytes, %v", len(got), err)
+	}
+}
+
+// seen is a page that says from where, and for whom, it was asked.
+func seen(t *testing.T) string {
+	page := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		user, err := r.Cookie("proxy-user")
+		if err != nil {
+			user = &http.Cookie{}
+		}
+		host, _, _ := net.SplitHostPort(r.RemoteAddr) // an address of another form fails the test
+		_ = json.NewEncoder(w).Encode([]string{host, user.Value})
+	}))
+	t.Cleanup(page.Close)
+	return page.URL
+}
+
 // strangers are another user, one who has only somebody else's name, and a token that was cancelled.
 func strangers(t *testing.T, c *devcluster.Cluster, id yarnrpc.ApplicationID) {
-	ctx, conf := within(t, time.Minute), load(t, c)
+	ctx, conf := within(t, 3*time.Minute), load(t, c)
 	login, _ := loginFrom(t, c, devcluster.Other)
 	other := newRM(t, conf, yarnrpc.Options{User: devcluster.Other, Kerberos: login})
 	if err := other.Kill(ctx, id, ""); !errors.Is(err, rpc.ErrAccessControl) {

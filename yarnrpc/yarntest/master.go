@@ -28,6 +28,7 @@ const (
 //	                (default) idle until killed
 //	-command LINE   what runs in the containers (default "exec sleep 600")
 //	-memory MB      size of each (default 128)
+//	-tracking URL   the address of its page
 //	-hold DURATION  how long the containers run before they are stopped
 //
 // It returns the process's exit code; what goes wrong is written to stderr.
@@ -38,6 +39,7 @@ func Main(ctx context.Context, args []string, getenv func(string) string, stderr
 	flags.IntVar(&m.containers, "containers", 0, "containers to run")
 	flags.StringVar(&m.command, "command", "exec sleep 600", "what runs in them")
 	flags.Int64Var(&m.memory, "memory", 128, "MB of each")
+	flags.StringVar(&m.tracking, "tracking", "", "the address of its page")
 	flags.DurationVar(&m.hold, "hold", 0, "how long they run")
 	if err := flags.Parse(args); err != nil {
 		return 2
@@ -55,6 +57,7 @@ type master struct {
 	command    string
 	memory     int64
 	hold       time.Duration
+	tracking   string
 
 	am *yarnrpc.ApplicationMaster
 	// running are the containers started, ended those of them that have completed.
@@ -79,7 +82,7 @@ func (m *master) run(ctx context.Context, getenv func(string) string) error {
 	if err != nil {
 		return err
 	}
-	reg, err := m.am.Register(ctx, yarnrpc.RegisterRequest{Host: host, Port: -1})
+	reg, err := m.am.Register(ctx, yarnrpc.RegisterRequest{Host: host, Port: -1, TrackingURL: m.tracking})
 	if err != nil {
 		return err
 	}

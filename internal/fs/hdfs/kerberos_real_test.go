@@ -28,7 +28,7 @@ func TestKerberos(t *testing.T) {
 	for _, level := range []string{devcluster.ProtectionAuthentication, devcluster.ProtectionIntegrity, devcluster.ProtectionPrivacy} {
 		t.Run(level, func(t *testing.T) {
 			c := devcluster.Private(t, devcluster.Options{HDFSOnly: true, Kerberos: &devcluster.Kerberos{Protection: level, SecondRealm: true}})
-			ctx, stop := context.WithTimeout(t.Context(), 4*time.Minute)
+			ctx, stop := context.WithTimeout(t.Context(), 6*time.Minute)
 			defer stop()
 			owner := openStore(t, c, hdfs.Options{Kerberos: loginAs(t, c, devcluster.Owner)})
 			if owner.Home() != "/user/owner" {

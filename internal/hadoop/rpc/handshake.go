@@ -324,10 +324,12 @@ func choose(ctx context.Context, address string, sec *Security, list []Offer) (O
 	if sec.Kerberos != nil {
 		have = append(have, "Kerberos")
 	}
+	advice := ""
 	if len(have) == 0 {
 		have = []string{"neither a token nor Kerberos"}
+		advice = ": run kinit, or set security.kerberos.login.keytab and security.kerberos.login.principal"
 	}
-	return Offer{}, nil, fmt.Errorf("%w: the server accepts %s, this client has %s", ErrHandshake, strings.Join(names, ", "), strings.Join(have, " and "))
+	return Offer{}, nil, fmt.Errorf("%w: the server accepts %s, this client has %s%s", ErrHandshake, strings.Join(names, ", "), strings.Join(have, " and "), advice)
 }
 
 // Write sends whole frames.
