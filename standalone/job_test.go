@@ -194,6 +194,36 @@ func TestLocal(t *testing.T) {
 	s.empty()
 }
 
+// A TaskManager whose processes the JobManager cannot look at, as on another machine, says when it is stopped that nothing of it runs any
+// more: its job does not wait for the time after which that is certain by itself.
+func TestStopElsewhere(t *testing.T) {
+	s := newSite(t, "localhost", "high-availability.leaderless-timeout: 1 h", "taskmanager.numberOfTaskSlots: 2")
+	t.Cleanup(func() { s.do("stop-cluster.sh") })
+	s.ok("jobmanager.sh", "start")
+	s.ok("taskmanager.sh", "start", "-D", "io.tmp.dirs="+t.TempDir())
+	in, counts := s.input()
+	gate, output := s.gate(), t.TempDir()+"/out"
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	run, out := s.command(ctx, "weft", "run", "-p", "2", s.job, "-gate", gate, "-input", in, "-output", "file://"+output)
+	if err := run.Start(); err != nil {
+		t.Fatal(err)
+	}
+	s.reached(gate)
+	s.ok("taskmanager.sh", "stop")
+	s.ok("taskmanager.sh", "start")
+	s.open(gate)
+	if err := run.Wait(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	if !strings.Contains(out.String(), "was told to end") {
+		t.Errorf("the reason of the restart is not said: %s", out)
+	}
+	s.compare(output, counts)
+	s.ok("stop-cluster.sh")
+	s.empty()
+}
+
 // ended waits until nothing of the cluster runs.
 func (s *site) ended(c *rest.Client) {
 	s.t.Helper()

@@ -49,7 +49,8 @@ func RunTaskManager(ctx context.Context, o Options) (err error) {
 	t := taskexec.Options{ID: id, Host: host, Secret: secret, JobManager: func(context.Context) (string, error) { return address, nil },
 		Slots: config.Get(o.Config, config.Slots), VCores: taskManagerCores(o.Config), ProcessMemory: int64(config.Get(o.Config, config.TaskManagerMemory)),
 		WorkDir: claim.dir, LogDir: filepath.Join(claim.dir, "log"), User: o.userName(), Version: o.Version, Log: o.Log,
-		LeaderlessTimeout: config.Get(o.Config, config.LeaderlessTimeout), WorkerStartTimeout: config.Get(o.Config, config.WorkerStartTimeout)}
+		LeaderlessTimeout: config.Get(o.Config, config.LeaderlessTimeout), Goodbye: true,
+		WorkerStartTimeout: config.Get(o.Config, config.WorkerStartTimeout)}
 	if o.LogDir != "" {
 		// Several TaskManagers of a machine have workers of the same job: each keeps their logs in a directory of its own.
 		t.LogDir, t.OwnLogDir, t.LogName = filepath.Join(o.LogDir, o.Name), o.LogDir, o.Name

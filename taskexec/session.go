@@ -20,6 +20,8 @@ const (
 	maxMessage = 64 << 20
 	// sendQueue is how many messages may wait for a slow connection before it is given up.
 	sendQueue = 4096
+	// goodbyeLimit bounds how long an end waits until the JobManager has heard of it.
+	goodbyeLimit = 2 * time.Second
 	// firstPause and lastPause bound the time between two attempts to connect.
 	firstPause, lastPause = 100 * time.Millisecond, 3 * time.Second
 )
@@ -28,7 +30,12 @@ const (
 type session struct {
 	out  chan *controlpb.FromTaskManager
 	drop context.CancelCauseFunc
+	// finish is closed when nothing more will be sent.
+	finish chan struct{}
 }
+
+// errLeft ends a session that this TaskManager has left.
+var errLeft = errors.New("left")
 
 // send queues a message; a leader that does not take messages loses the connection.
 func (s *session) send(msg *controlpb.FromTaskManager) {
@@ -53,7 +60,7 @@ func (m *manager) connect(ctx context.Context) {
 	for ctx.Err() == nil {
 		began := time.Now()
 		err := m.once(ctx)
-		if ctx.Err() != nil {
+		if ctx.Err() != nil || errors.Is(err, errLeft) {
 			return
 		}
 		if status.Code(err) == codes.FailedPrecondition {
@@ -89,31 +96,51 @@ func (m *manager) once(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("JobManager %s: %w", addr, err)
 	}
-	s := &session{out: make(chan *controlpb.FromTaskManager, sendQueue), drop: drop}
+	s := &session{out: make(chan *controlpb.FromTaskManager, sendQueue), drop: drop, finish: make(chan struct{})}
 	m.post(func() { m.opened(s) })
 	defer m.post(func() { m.closed(s) })
-	go func() {
-		for {
-			select {
-			case msg := <-s.out:
-				if stream.Send(msg) != nil {
-					return // Recv tells why
-				}
-			case <-ctx.Done():
-				return
-			}
-		}
-	}()
+	go s.write(ctx, stream)
 	go m.heartbeats(ctx, s)
 	for {
 		msg, err := stream.Recv()
 		if err != nil {
+			select {
+			case <-s.finish:
+				return errLeft
+			default:
+			}
 			if cause := context.Cause(ctx); cause != nil && !errors.Is(cause, context.Canceled) {
 				return fmt.Errorf("JobManager %s: %w", addr, cause)
 			}
 			return err
 		}
 		m.post(func() { m.receive(s, msg) })
+	}
+}
+
+// write sends what is queued until ctx ends, or all of it when the session is finished.
+func (s *session) write(ctx context.Context, stream controlpb.JobManager_SessionClient) {
+	for {
+		select {
+		case msg := <-s.out:
+			if stream.Send(msg) != nil {
+				return // Recv tells why
+			}
+		case <-s.finish:
+			for {
+				select {
+				case msg := <-s.out:
+					if stream.Send(msg) != nil {
+						return
+					}
+				default:
+					_ = stream.CloseSend() // Recv tells the end
+					return
+				}
+			}
+		case <-ctx.Done():
+			return
+		}
 	}
 }
 
