@@ -22,8 +22,8 @@ type Publish struct {
 	Ref
 	Kind     Kind
 	Manifest *manifest.Manifest
-	// Target is the directory of a savepoint, in which its state lies already. A Stop writes the savepoint's manifest first and then
-	// publishes Manifest, with Base set to the savepoint's directory.
+	// Target is the URI of a savepoint's directory, in which its state lies already. For a Stop the savepoint's manifest is written first,
+	// then Manifest is published as a checkpoint too; its Base is Target.
 	Target string
 }
 

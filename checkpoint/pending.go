@@ -206,6 +206,9 @@ func (c *Coordinator) assemble(p *pending) *manifest.Manifest {
 	if p.Kind != Periodic {
 		m.Kind = manifest.Savepoint
 	}
+	if p.Kind == Stop {
+		m.Base = p.Target // the checkpoint refers to the savepoint's files
+	}
 	for v := range c.graph.Vertices {
 		vertex := &c.graph.Vertices[v]
 		for _, o := range vertex.Operators {

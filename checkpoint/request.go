@@ -13,7 +13,7 @@ type Request struct {
 	Kind Kind
 	// Drain: see Barrier. Stop only.
 	Drain bool
-	// Target is the directory that the savepoint gets: the caller has chosen and reserved it. Empty for checkpoints.
+	// Target is the URI of the directory that the savepoint gets: the caller has chosen and reserved it. Empty for checkpoints.
 	Target string
 }
 

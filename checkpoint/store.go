@@ -158,6 +158,14 @@ func (c *Coordinator) published(ref Ref) bool {
 	return slices.ContainsFunc(c.completed, func(d *Completed) bool { return d.Ref == ref })
 }
 
+// Damaged says that a completed checkpoint cannot be restored from, as its reader has found. The next RestorePoint is the one before it;
+// false where it is not known any more. Its files stay for whoever wants to look.
+func (c *Coordinator) Damaged(ref Ref) bool {
+	n := len(c.completed)
+	c.completed = slices.DeleteFunc(c.completed, func(d *Completed) bool { return d.Ref == ref })
+	return len(c.completed) < n
+}
+
 // Completed are the checkpoints retained, oldest first.
 func (c *Coordinator) Completed() []*Completed { return slices.Clone(c.completed) }
 

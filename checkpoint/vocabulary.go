@@ -50,7 +50,7 @@ type Barrier struct {
 	Canonical bool
 	// Unaligned is not used yet: barriers may overtake data, which is then part of the checkpoint.
 	Unaligned bool
-	// Target is the directory of a savepoint; empty for checkpoints.
+	// Target is the URI of a savepoint's directory; empty for checkpoints.
 	Target string
 }
 
