@@ -27,10 +27,10 @@ var generations = []struct {
 			"my.own.setting": "http://host:80/", "yarn.application-master.env.TZ": "UTC",
 		},
 		old: []string{"akka.client.timeout", "fs.hdfs.hadoopconf", "high-availability.zookeeper.path.cluster-id", "jobmanager.heap.mb",
-			"jobmanager.web.address", "jobmanager.web.port", "jobmanager.web.refresh-interval", "restart-strategy",
+			"jobmanager.web.address", "jobmanager.web.port", "jobmanager.web.refresh-interval", "recovery.mode", "restart-strategy",
 			"slotmanager.request-timeout", "slotmanager.taskmanager-timeout", "state.backend.fs.checkpointdir", "taskmanager.heap.size", "taskmanager.memory.off-heap.size",
 			"taskmanager.network.memory.fraction", "yarn.heartbeat-delay"},
-		idle: []string{"akka.ask.timeout", "env.java.opts", "taskmanager.memory.off-heap", "taskmanager.network.numberOfBuffers", "containerized.heap-cutoff-ratio"},
+		idle: []string{"akka.ask.timeout", "env.java.opts", "high-availability.type", "taskmanager.memory.off-heap", "taskmanager.network.numberOfBuffers", "containerized.heap-cutoff-ratio"},
 	},
 	{
 		file: "flink-1.10.yaml", as: LegacyFileName,
@@ -53,7 +53,7 @@ var generations = []struct {
 			"execution.buffer-timeout.interval": "50 ms", "execution.runtime-mode": "batch", "restart-strategy.type": "exponential-delay",
 			"restart-strategy.exponential-delay.initial-backoff": "10 s", "pipeline.object-reuse": "true", "pipeline.max-parallelism": "256",
 		},
-		old:  []string{"execution.buffer-timeout", "restart-strategy"},
+		old:  []string{"execution.buffer-timeout", "high-availability", "restart-strategy"},
 		idle: []string{"classloader.resolve-order", "kubernetes.cluster-id", "yarn.provided.lib.dirs", "yarn.ship-archives"},
 	},
 	{

@@ -51,6 +51,8 @@ func (c *Config) Warnings() []string {
 	}
 	for _, key := range c.Keys() {
 		switch {
+		case key == HAType.Key && Get(c, HAType) != HANone:
+			idle = append(idle, key) // JobManagers have no store yet
 		case known(key) || inFamily(key):
 		case flinkKeys()[key]:
 			idle = append(idle, key)

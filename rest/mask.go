@@ -12,7 +12,7 @@ const Masked = "******"
 // secretWords make a configuration key secret. The first eleven are Flink's.
 var secretWords = [...]string{
 	"password", "secret", "fs.azure.account.key", "apikey", "api-key", "auth-params", "service-key", "token", "basic-auth", "jaas.config", "http-headers",
-	"passwd", "passphrase", "credential", "private-key", "private_key", "access-key", "access_key", "access.key", "accesskey", "api_key", "api.key",
+	"passwd", "passphrase", "credential", "private-key", "private_key", "access-key", "access_key", "access.key", "accesskey", "api_key", "api.key", "client.authorization",
 }
 
 // secretAssignment finds secrets inside a longer value, such as options of a command line.

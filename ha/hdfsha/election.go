@@ -103,7 +103,7 @@ func (s *Store) Campaign(ctx context.Context, c ha.Candidate) (ha.Term, error) {
 			return t, nil
 		case err == nil:
 			failures, missing = 0, 0
-			s.pause(ctx, min(ha.Beat(w.patience, mrand.Float64()), longestPoll))
+			s.pause(ctx, ha.Beat(min(w.patience, 8*standByPoll), mrand.Float64()))
 			continue
 		case errors.Is(err, ha.ErrSuperseded) || errors.Is(err, fs.ErrPermission):
 			return nil, fmt.Errorf("campaign: %w", err)

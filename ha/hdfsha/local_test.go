@@ -26,8 +26,17 @@ func site(files fs.FileSystem, dir string) hatest.Site {
 	}
 }
 
-func TestConformance(t *testing.T) {
-	hatest.Run(t, hatest.Harness{Bubble: true, Short: 6 * time.Second, Long: time.Minute, New: func(t *testing.T) hatest.Site {
+func harness() hatest.Harness {
+	return hatest.Harness{Bubble: true, Short: 6 * time.Second, Long: time.Minute, New: func(t *testing.T) hatest.Site {
 		return site(local.New(), t.TempDir())
-	}})
+	}}
+}
+
+func TestConformance(t *testing.T) { hatest.Run(t, harness()) }
+
+// TestSimulation has every call of the file system as one step, some of them late.
+func TestSimulation(t *testing.T) {
+	h := harness()
+	h.New = func(*testing.T) hatest.Site { return site(newMemFS(), "/ha") }
+	hatest.Simulate(t, h, 1, hatest.Seeds(t, 1000))
 }

@@ -77,6 +77,7 @@ const (
 	readTries    = 3
 	leastPoll    = 200 * time.Millisecond
 	longestPoll  = 5 * time.Second
+	standByPoll  = time.Second // there are few stand-bys
 	privateFiles = 0o600
 	privateDirs  = 0o700
 )
