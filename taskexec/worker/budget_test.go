@@ -3,6 +3,7 @@ package worker_test
 import (
 	"runtime"
 	"testing"
+	"time"
 
 	"github.com/weft-project/weft/rpc/planpb"
 	"github.com/weft-project/weft/stream"
@@ -34,6 +35,12 @@ func TestAllocationsForARecord(t *testing.T) {
 		s := stream.Generate(env, "words", n, func(i int64) string { return words[i%5] })
 		stream.ForEach(stream.Rebalance(s), "sink", func(string) {})
 	}
+	windowed := func(env *stream.Env, n int64) {
+		s := stream.Generate(env, "ticks", n, func(i int64) tick { return tick{At: i, Price: 1} })
+		s = stream.AssignTimestamps(s, "time", stream.Monotonous(func(v *tick) int64 { return v.At / 100 }))
+		w := stream.Window(stream.KeyBy(s, func(v tick) int64 { return v.At % 1000 }), stream.Sliding(200*time.Millisecond, 100*time.Millisecond))
+		stream.Discard(stream.SumWindow(w, "sum", func(v *tick) *float64 { return &v.Price }), "end")
+	}
 	local := func(t *testing.T, build func(env *stream.Env, n int64), n int64) float64 {
 		return allocations(t, func(env *stream.Env) { build(env, n) }, func(env func(*stream.Env)) {
 			r, err := worker.RunLocal(t.Context(), programOf(t, env), localFiles(), logTo(t))
@@ -60,6 +67,8 @@ func TestAllocationsForARecord(t *testing.T) {
 		{"chained", local, chained, 200},
 		{"exchanged in this process", local, exchanged, 500},
 		{"exchanged over TCP", remote, exchanged, 1000},
+		{"windows in this process", local, windowed, 4000},
+		{"windows over TCP", remote, windowed, 4000},
 		{"strings in this process", local, texts, 500},
 		{"strings over TCP", remote, texts, 500 + 2*buffers},
 	}
