@@ -124,6 +124,8 @@ func (s *Server) authenticated(next http.Handler) http.Handler {
 		who, err := s.auth.identify(w, r)
 		if known := (*Error)(nil); errors.As(err, &known) {
 			s.log.Debug("request refused", "method", r.Method, "path", r.URL.Path, "peer", r.RemoteAddr, "reason", err)
+			// Who is refused keeps no connection.
+			w.Header().Set("Connection", "close")
 			writeErrors(w, known.Status, known.Message)
 			return
 		}
@@ -131,6 +133,7 @@ func (s *Server) authenticated(next http.Handler) http.Handler {
 			s.refuse(w, r, err)
 			return
 		}
+		known(r)
 		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), principalKey{}, who)))
 	})
 }
@@ -145,6 +148,8 @@ func (s *Server) refuse(w http.ResponseWriter, r *http.Request, reason error) {
 		w.Header().Add("WWW-Authenticate", `Basic realm="weft: any user name, the owner's token as password", charset="UTF-8"`)
 	}
 	w.Header().Add("WWW-Authenticate", `Bearer realm="weft"`)
+	// Who is refused keeps no connection.
+	w.Header().Set("Connection", "close")
 	writeErrors(w, http.StatusUnauthorized, unauthorized(reason.Error()))
 }
 

@@ -19,7 +19,9 @@ import (
 
 // Limits of the server. Everything a peer can make us hold or wait for is bounded.
 const (
-	maxHeaderBytes    = 16 << 10
+	// headerSlop is what net/http reads beyond its limit before it complains.
+	headerSlop        = 4 << 10
+	maxHeaderBytes    = 16<<10 - headerSlop
 	readHeaderTimeout = 5 * time.Second
 	readTimeout       = time.Minute
 	writeTimeout      = time.Minute
@@ -134,7 +136,10 @@ func (s *Server) Handler() http.Handler { return s.handler }
 func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	requests, stopRequests := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopRequests()
+	strangers := &crowd{limit: maxPending}
 	hs := &http.Server{
+		ConnContext:       strangers.arrived,
+		ConnState:         strangers.changed,
 		Handler:           s.handler,
 		ReadHeaderTimeout: readHeaderTimeout,
 		ReadTimeout:       readTimeout,
