@@ -1,6 +1,7 @@
-// Package hdfsstate is a driver: what Weft keeps in the cluster's file system (HDFS, or any store behind internal/fs). Today
-// these are the files of applications: content-addressed blobs, references that keep them, and each application's private
-// directory. Checkpoints, savepoints and job archives will live beside them.
+// Package hdfsstate is a driver: what Weft keeps in the cluster's file system (HDFS, or any store behind internal/fs). These
+// are the files of applications (dir.go, sweep.go, scratch.go): content-addressed blobs, references that keep them, and each application's
+// private directory; and checkpoints and savepoints (docs/formats/checkpoint.md): the directory of a job's (checkpoints.go,
+// cleanup.go), state files (statefile.go), savepoints (savepoint.go).
 //
 // Layout below the .weft directory of a user (docs/formats/layout.md):
 //
