@@ -14,6 +14,9 @@ import (
 // connBuffer is the read buffer of a DataNode's connection: the library reads packet headers and chunks of 512 bytes.
 const connBuffer = 128 << 10
 
+// errBlockRefused is all that a DataNode lets know which refuses a block: it ends the connection.
+var errBlockRefused = errors.New("it did not take the block: its disks have no room for one, or its log says what else")
+
 // timedConn has a time limit on every read and write.
 type timedConn struct {
 	net.Conn
@@ -47,6 +50,8 @@ type dataConn struct {
 	timeout time.Duration
 	raw     *bufio.Reader
 	in      io.Reader
+	// answered tells that the DataNode has said something about the operation; Read alone uses it.
+	answered bool
 
 	// The library may write a heartbeat beside the last packet.
 	wmu    sync.Mutex
@@ -103,6 +108,10 @@ func (c *dataConn) Read(b []byte) (int, error) {
 		return 0, err
 	}
 	n, err := c.in.Read(b)
+	c.answered = c.answered || n > 0
+	if errors.Is(err, io.EOF) && c.s.writing && !c.answered {
+		err = fmt.Errorf("%w (%w)", errBlockRefused, err)
+	}
 	if err != nil {
 		return n, c.broke("read", err)
 	}
