@@ -18,7 +18,7 @@ import (
 )
 
 // packageTimeout bounds one package's tests.
-const packageTimeout = 30 * time.Minute
+const packageTimeout = 50 * time.Minute
 
 // step is one run of go test.
 type step struct {
