@@ -32,6 +32,7 @@ type reducer[K comparable, T any] struct {
 	table *state.Table[K, T]
 	fold  func(acc, v *T)
 	keep  func(*T)
+	part  state.Part
 }
 
 func (r *Reduction[K, T]) instance(c *Context, op int, out any) (*reducer[K, T], error) {
@@ -50,7 +51,9 @@ func (r *reducer[K, T]) Open() error {
 	}
 	r.table = state.NewSlabTable[K, T](keepKey)
 	r.fold = r.Reduction.Open(r.c)
-	return nil
+	part, err := state.NewTablePart("values", r.table, r.c.MaxParallelism, r.Key.Hasher())
+	r.part = part
+	return err
 }
 
 // add folds a record in and gives its key's value.

@@ -66,6 +66,13 @@ func (j *IntervalJoin[K, A, B, O]) Factory() Factory {
 		}
 		x := &intervalJoin[K, A, B, O]{Timing: timing, j: j, hash: j.Key.Hasher(), p: &Process{C: c, Op: op}, emit: emitter(c, op, next)}
 		x.keys = state.NewTable[K, pending[A, B]](timing.Keyed.Keep(), x.hash)
+		part, err := state.NewTablePart("waiting", x.keys, c.MaxParallelism, x.hash)
+		if err == nil {
+			err = timing.Keyed.Register(part)
+		}
+		if err != nil {
+			return Instance{}, User(err)
+		}
 		timing.Fire = func(t state.Timer[K, None], _ bool) { x.trim(t.At) }
 		return Instance{x, []any{x.first(), x.second()}}, nil
 	}

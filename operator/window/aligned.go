@@ -35,6 +35,7 @@ type aligned[K comparable, A any] struct {
 	acc     *A
 	stop    func()
 	armed   int64
+	part    *state.TablePart[K, A]
 }
 
 type pane[K comparable, A any] struct {
@@ -63,6 +64,9 @@ func newAligned[K comparable, A any](s Spec[K, A], c *operator.Context, op int, 
 		a.Lateness = 0
 	}
 	a.scratch = state.NewSlabTable[K, A](nil)
+	if a.part, err = state.NewTablePart("panes", a.scratch, c.MaxParallelism, a.hash); err != nil {
+		return nil, operator.User(err)
+	}
 	return a, nil
 }
 

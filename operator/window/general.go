@@ -48,6 +48,13 @@ func newGeneral[K comparable, A any](s Spec[K, A], c *operator.Context, op int, 
 	}
 	g := &general[K, A]{Timing: timing, Spec: s, trigger: s.Trigger, fire: fire, copy: s.copier(), hash: s.Key.Hasher(), f: &Fired[K]{}}
 	g.keys = state.NewTable[K, []held[A]](kc.Keeper(), g.hash)
+	part, err := state.NewTablePart("windows", g.keys, c.MaxParallelism, g.hash)
+	if err == nil {
+		err = timing.Keyed.Register(part)
+	}
+	if err != nil {
+		return nil, operator.User(err)
+	}
 	switch {
 	case s.Trigger != nil:
 	case s.Global:
