@@ -86,8 +86,8 @@ func (k StateKind) String() string {
 type State struct {
 	Name string
 	Kind StateKind
-	// Key and Value are types as package schema writes them; empty where the writer did not know. Broadcast state of two types has
-	// both, other operator state and timers have Value only.
+	// Key and Value are types as package schema writes them; empty where the writer did not know. Keyed state has both, others Value
+	// only: timers that of a whole timer, broadcast state a table's.
 	Key, Value string
 }
 

@@ -1,6 +1,7 @@
 package schema
 
 import (
+	"bytes"
 	"encoding/base64"
 	"encoding/binary"
 	"encoding/json"
@@ -62,11 +63,13 @@ func (j *shower) fixed(n int) uint64 {
 func (j *shower) write(s string) { j.dst = append(j.dst, s...) }
 
 func (j *shower) quote(s string) {
-	b, err := json.Marshal(s)
-	if err != nil {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	if err := e.Encode(s); err != nil {
 		j.fail(err.Error())
 	}
-	j.dst = append(j.dst, b...)
+	j.dst = append(j.dst, bytes.TrimSuffix(b.Bytes(), []byte("\n"))...)
 }
 
 func (j *shower) value(t *Type, depth int) {

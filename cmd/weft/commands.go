@@ -38,7 +38,7 @@ func (p *process) commands() *cli.App {
 		Commands: []*cli.Command{
 			command("yarn-session", p.yarnSession), command("run", p.runJob), command("list", p.list), command("info", p.info),
 			command("cancel", p.cancel), command("init", p.initJob), command("run-application", p.runApplication),
-			command("logs", p.showLogs), command("doctor", p.doctor), command("completion", p.completionCommand), command("ha", p.highAvailability), command("stop", p.missing("stop")), command("savepoint", p.missing("savepoint")),
+			command("logs", p.showLogs), command("doctor", p.doctor), command("completion", p.completionCommand), command("state", p.inspectState), command("ha", p.highAvailability), command("stop", p.missing("stop")), command("savepoint", p.missing("savepoint")),
 			hidden("checkpoint", p.missing("checkpoint")), hidden("modify", p.missing("modify")),
 			hidden("jobmanager", p.jobManager), hidden("taskmanager", p.taskManager),
 			hidden("standalone-jobmanager", p.standaloneJobManager), hidden("standalone-taskmanager", p.standaloneTaskManager),

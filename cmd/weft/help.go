@@ -108,7 +108,8 @@ var helps = map[string]help{
 		options:  func() []option { return []option{helpOption()} },
 		examples: []string{"source <(weft completion bash)", "weft completion zsh > ~/.zfunc/_weft"},
 	},
-	"ha": haHelp,
+	"ha":    haHelp,
+	"state": stateHelp,
 	"init": {
 		usage: "DIR", about: "write a job module to start from",
 		text:     "DIR gets a go.mod that finds this distribution's SDK and a main.go that counts words; plain go build builds it.",

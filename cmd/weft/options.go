@@ -24,6 +24,7 @@ type settings struct {
 	ship  []string
 	// logs are what the options of logs narrow down to; asJSON and asText are info's.
 	logs           client.Logs
+	inspect        stateQuestion
 	asJSON, asText bool
 	// dispose is savepoint -d.
 	dispose bool
