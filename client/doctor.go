@@ -10,7 +10,7 @@ import (
 	"github.com/weft-project/weft/client/doctor"
 	"github.com/weft-project/weft/internal/fs"
 	hadoopconf "github.com/weft-project/weft/internal/hadoop/conf"
-	"github.com/weft-project/weft/internal/hadoop/krb"
+	"github.com/weft-project/weft/security/identity"
 )
 
 // Doctor says how Client.Doctor works.
@@ -20,14 +20,14 @@ type Doctor struct {
 	// Patience bounds each question to a server; 0 is a default.
 	Patience time.Duration
 	// OpenFiles makes file systems that wait for nobody.
-	OpenFiles func(conf *hadoopconf.Conf, user string, login *krb.Login, log *slog.Logger) (*fs.Registry, error)
+	OpenFiles func(conf *hadoopconf.Conf, who *identity.Identity, log *slog.Logger) (*fs.Registry, error)
 }
 
 // Doctor looks at this machine and the cluster as a first job would, and prints what it finds. Problems are a *Failure with the
 // exit code of what is to be mended first: configuration, then servers, then the cluster's refusals.
 func (c *Client) Doctor(ctx context.Context, o Doctor) error {
 	options := doctor.Options{
-		Config: c.Config, ConfDir: c.ConfDir, Hadoop: c.Hadoop, User: c.User, Getenv: c.Getenv, OpenFiles: o.OpenFiles,
+		Config: c.Config, ConfDir: c.ConfDir, Hadoop: c.Hadoop, Who: c.identityOn, Getenv: c.Getenv, OpenFiles: o.OpenFiles,
 		CheckSizes: checkSizes, Log: c.Log, Patience: o.Patience,
 	}
 	if !o.JSON {

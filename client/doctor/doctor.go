@@ -11,7 +11,7 @@ import (
 	"github.com/weft-project/weft/config"
 	"github.com/weft-project/weft/internal/fs"
 	hadoopconf "github.com/weft-project/weft/internal/hadoop/conf"
-	"github.com/weft-project/weft/internal/hadoop/krb"
+	"github.com/weft-project/weft/security/identity"
 	"github.com/weft-project/weft/yarnrpc"
 )
 
@@ -86,11 +86,11 @@ type Options struct {
 	ConfDir string
 	// Hadoop reads the Hadoop configuration.
 	Hadoop func() (*hadoopconf.Conf, error)
-	// User is who Hadoop sees on a cluster without Kerberos.
-	User   func(*hadoopconf.Conf) string
+	// Who finds out who we are towards Hadoop.
+	Who    func(*hadoopconf.Conf) (*identity.Identity, error)
 	Getenv func(string) string
 	// OpenFiles makes the file systems, which should not wait long for a server that is away.
-	OpenFiles func(conf *hadoopconf.Conf, user string, login *krb.Login, log *slog.Logger) (*fs.Registry, error)
+	OpenFiles func(conf *hadoopconf.Conf, who *identity.Identity, log *slog.Logger) (*fs.Registry, error)
 	// CheckSizes says what is wrong with containers of these sizes on these nodes.
 	CheckSizes func(s spec.Sizes, most yarnrpc.Resource, nodes []yarnrpc.NodeReport) error
 	Log        *slog.Logger
@@ -111,9 +111,9 @@ type examination struct {
 	Options
 	report Report
 	hadoop *hadoopconf.Conf
-	// user is who we are to the cluster, login the Kerberos identity; nil on a cluster without.
-	user  string
-	login *krb.Login
+	// who we are to the cluster, and the name that counts there.
+	who  *identity.Identity
+	user string
 	// sizes are the containers that a session would ask for; zero where the configuration does not give any.
 	sizes spec.Sizes
 	// rm is the client of a ResourceManager that answers; nil when none does.

@@ -25,7 +25,7 @@ type nameNode interface {
 // homeDirectory looks whether an application's files could be put where they would be.
 func (e *examination) homeDirectory(ctx context.Context) bool {
 	const check = "home directory"
-	files, err := e.OpenFiles(e.hadoop, e.user, e.login, e.Log)
+	files, err := e.OpenFiles(e.hadoop, e.who, e.Log)
 	if err != nil {
 		e.wrong(CauseSettings, check, "", "%v", err)
 		return true
@@ -87,7 +87,7 @@ func (e *examination) write(ctx context.Context, store fs.FileSystem, home strin
 	}
 	got := e.Now()
 	st, err := store.Stat(ctx, probe)
-	if err == nil {
+	if _, ok := store.(nameNode); ok && err == nil {
 		e.clock("NameNode", skew(st.ModTime, began, got, time.Millisecond))
 	}
 	if err := errors.Join(err, store.Delete(ctx, probe, false)); err != nil {

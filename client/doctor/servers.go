@@ -11,6 +11,7 @@ import (
 	"github.com/weft-project/weft/internal/hadoop/krb"
 	"github.com/weft-project/weft/internal/hadoop/rpc"
 	"github.com/weft-project/weft/internal/hadoop/sasl"
+	"github.com/weft-project/weft/internal/hadoop/token"
 )
 
 // Interfaces of the servers, for the handshake.
@@ -20,11 +21,16 @@ const (
 	nodeManagerProtocol     = "org.apache.hadoop.yarn.api.ContainerManagementProtocolPB"
 )
 
+// levels are Hadoop's words for what SASL calls otherwise (hadoop.rpc.protection).
+var levels = map[sasl.QOP]string{sasl.Auth: "authentication only", sasl.AuthInt: "integrity", sasl.AuthConf: "privacy"}
+
 // server is one to shake hands with.
 type server struct {
 	name, address, protocol string
 	// principalKey names its principal in the Hadoop configuration; empty for one that takes tokens only.
 	principalKey string
+	// token is the kind of delegation token that it takes.
+	token string
 	// setting is where its address comes from, for the advice.
 	setting string
 }
@@ -34,11 +40,11 @@ func (e *examination) servers(ctx context.Context) bool {
 	var list []server
 	if rms, err := e.hadoop.ResourceManagers(); err == nil {
 		for _, rm := range rms {
-			list = append(list, server{"ResourceManager", rm.Client, resourceManagerProtocol, "yarn.resourcemanager.principal", "yarn.resourcemanager.address"})
+			list = append(list, server{"ResourceManager", rm.Client, resourceManagerProtocol, "yarn.resourcemanager.principal", token.KindRMDelegation, "yarn.resourcemanager.address"})
 		}
 	}
 	for _, address := range e.nameNodes() {
-		list = append(list, server{"NameNode", address, nameNodeProtocol, "dfs.namenode.kerberos.principal", "fs.defaultFS"})
+		list = append(list, server{"NameNode", address, nameNodeProtocol, "dfs.namenode.kerberos.principal", token.KindHDFSDelegation, "fs.defaultFS"})
 	}
 	for _, s := range list {
 		e.shake(ctx, s)
@@ -72,7 +78,7 @@ func (e *examination) shake(ctx context.Context, s server) {
 			"%s takes %s only, but this configuration is that of a cluster without Kerberos", s.address, said)
 	case !e.hadoop.Secure():
 		e.ok(s.name, "%s: SIMPLE, without protection: the cluster believes the name it is told", s.address)
-	case !takes(rpc.MethodKerberos):
+	case !takes(rpc.MethodKerberos) && !takes(rpc.MethodToken):
 		e.wrong(CauseSettings, s.name, "is this the right server? nothing is sent to one that does not prove itself",
 			"%s takes %s and no Kerberos, but this cluster is configured as secured", s.address, said)
 	default:
@@ -117,16 +123,12 @@ func dialReason(err error) error {
 
 // authenticate opens a connection with Kerberos and tells what was agreed on.
 func (e *examination) authenticate(ctx context.Context, s server) {
-	if e.login == nil {
-		e.warn(s.name, "", "%s answers and asks for Kerberos; without a login it is looked at no further", s.address)
-		return
-	}
 	session, err := e.session(ctx, s)
 	if err != nil {
 		e.wrong(CauseSettings, s.name, "compare "+s.principalKey+" and hadoop.rpc.protection with the server's configuration", "%s: %v", s.address, err)
 		return
 	}
-	e.ok(s.name, "%s: %s with %s, protection %s", s.address, session.Method, session.Mechanism, session.QOP)
+	e.ok(s.name, "%s: %s %s, protection %s (%s)", s.address, session.Method, session.Mechanism, session.QOP, levels[session.QOP])
 }
 
 func (e *examination) session(ctx context.Context, s server) (rpc.Session, error) {
@@ -140,8 +142,15 @@ func (e *examination) session(ctx context.Context, s server) (rpc.Session, error
 	if err != nil {
 		return rpc.Session{}, dialReason(err)
 	}
-	c, err := rpc.Open(ctx, nc, s.address, s.protocol, &rpc.Security{RefuseSimple: true, Protection: protection,
-		Kerberos: e.login.Mechanism(krb.ServiceOf(e.hadoop.Get, s.principalKey, protection))})
+	sec := &rpc.Security{RefuseSimple: true, Protection: protection, ProxyUser: e.who.ProxyUser}
+	if e.who.Login != nil {
+		sec.Kerberos = e.who.Login.Mechanism(krb.ServiceOf(e.hadoop.Get, s.principalKey, protection))
+	} else if creds := e.who.Credentials(); creds != nil {
+		for _, t := range creds.OfKind(s.token) {
+			sec.Token = &t
+		}
+	}
+	c, err := rpc.Open(ctx, nc, s.address, s.protocol, sec)
 	if err != nil {
 		return rpc.Session{}, err
 	}

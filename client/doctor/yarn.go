@@ -17,7 +17,8 @@ const mostNodes = 3
 
 // yarn asks the ResourceManager what it has, and whether what a session would ask for fits.
 func (e *examination) yarn(ctx context.Context) bool {
-	rm, err := yarnrpc.NewClientRM(e.hadoop, yarnrpc.Options{User: e.user, Kerberos: e.login, Retry: &rpc.Retry{}, Log: e.Log})
+	rm, err := yarnrpc.NewClientRM(e.hadoop, yarnrpc.Options{User: e.who.User, ProxyUser: e.who.ProxyUser, Kerberos: e.who.Login,
+		Credentials: e.who.Credentials(), Retry: &rpc.Retry{}, Log: e.Log})
 	if err != nil {
 		e.wrong(CauseSettings, "ResourceManager", "", "%v", err)
 		return true

@@ -11,7 +11,7 @@ import (
 	"github.com/weft-project/weft/internal/fs"
 	"github.com/weft-project/weft/internal/fs/hdfs"
 	hadoopconf "github.com/weft-project/weft/internal/hadoop/conf"
-	"github.com/weft-project/weft/internal/hadoop/krb"
+	"github.com/weft-project/weft/security/identity"
 )
 
 // doctorOptions are those of the session that would be started.
@@ -49,6 +49,6 @@ func (p *process) doctor(ctx context.Context, args []string) error {
 }
 
 // doctorFiles makes file systems that say at once when their NameNode is away.
-func doctorFiles(conf *hadoopconf.Conf, user string, login *krb.Login, log *slog.Logger) (*fs.Registry, error) {
-	return fileSystems(conf, hdfs.Options{User: user, Kerberos: login, Log: log, RetryMaxWait: time.Second}), nil
+func doctorFiles(conf *hadoopconf.Conf, who *identity.Identity, log *slog.Logger) (*fs.Registry, error) {
+	return filesOf(conf, who, hdfs.Options{Log: log, RetryMaxWait: time.Second}), nil
 }

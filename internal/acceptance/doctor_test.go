@@ -86,6 +86,11 @@ func TestDoctorFindsProblems(t *testing.T) {
 	restore()
 	// A cluster without Kerberos that this machine believes to have one: nobody is logged in.
 	restore = u.withConf("</configuration>", "<property><name>hadoop.security.authentication</name><value>kerberos</value></property></configuration>")
-	u.fails(2, []string{"warning  login", "HADOOP_USER_NAME", "problem  login"}, "weft", "doctor")
+	krb5 := filepath.Join(t.TempDir(), "krb5.conf")
+	if err := os.WriteFile(krb5, []byte("[libdefaults]\n default_realm = EXAMPLE.ORG\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	u.env = append(u.env, "KRB5_CONFIG="+krb5, "KRB5CCNAME=FILE:"+krb5+".cache")
+	u.fails(2, []string{"problem  login", "@EXAMPLE.ORG", "run kinit"}, "weft", "doctor")
 	restore()
 }
