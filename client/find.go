@@ -183,6 +183,9 @@ func (c *Client) running(ctx context.Context, app yarnrpc.ApplicationID) (yarnrp
 		return report, c.gone(app, explainEnded(report))
 	case report.State != yarnrpc.StateRunning:
 		return report, unreachable("the session %s is not running yet, it is %s", app, report.State)
+	case hidden(report):
+		return report, unreachable("only its owner can use it: %s runs as %s, and the ResourceManager shows nothing more of it to %s, whom neither its yarn.view.acls nor the queue's administrators name",
+			app, report.User, c.user())
 	case report.Host == "":
 		return report, unreachable("the JobManager of %s has ended, and YARN has not said within %v what becomes of the application", app, settleLimit)
 	}
@@ -196,12 +199,18 @@ const (
 	settleLimit = 20 * time.Second
 )
 
+// hidden tells a report about an application that we may not look at: nothing but its owner and state are in it, not even that
+// there is an attempt.
+func hidden(report yarnrpc.ApplicationReport) bool {
+	return report.State == yarnrpc.StateRunning && report.Host == "" && report.Attempt.Number < 1
+}
+
 // settled asks for the report of an application. While its JobManager ends or is killed, YARN still calls it running, without an
 // address: what comes of it is waited for.
 func settled(ctx context.Context, rm *yarnrpc.ClientRM, app yarnrpc.ApplicationID) (yarnrpc.ApplicationReport, error) {
 	for deadline := time.Now().Add(settleLimit); ; {
 		report, err := rm.Report(ctx, app)
-		if err != nil || report.State != yarnrpc.StateRunning || report.Host != "" || time.Now().After(deadline) {
+		if err != nil || report.State != yarnrpc.StateRunning || report.Host != "" || hidden(report) || time.Now().After(deadline) {
 			return report, err
 		}
 		if err := delay.For(ctx, lostPoll); err != nil {

@@ -106,14 +106,18 @@ func loginFailure(err error) error {
 	return nil
 }
 
+// user is User where the identity is known already.
+func (c *Client) user() string {
+	if who, err := c.identity(); err == nil {
+		return who.Effective()
+	}
+	return c.localUser()
+}
+
 // noteOwner says as whom a job will run in a session of somebody else.
 func (s *Session) noteOwner(ctx context.Context) {
-	conf, err := s.client.Hadoop()
-	if err != nil {
-		return
-	}
 	cluster, err := s.rest.Cluster(ctx)
-	if me := s.client.User(conf); err == nil && cluster.User != "" && cluster.User != me {
+	if me := s.client.user(); err == nil && cluster.User != "" && cluster.User != me {
 		s.client.Console.Say("Note: submitting to a session means running as its owner: this job runs as %s, with all that %s may do in HDFS, not as %s", cluster.User, cluster.User, me)
 	}
 }

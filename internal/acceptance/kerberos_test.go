@@ -1,0 +1,350 @@
+//go:build realhadoop
+
+package acceptance
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/weft-project/weft/internal/devcluster"
+	"github.com/weft-project/weft/internal/fs/hdfs"
+	hadoopconf "github.com/weft-project/weft/internal/hadoop/conf"
+	"github.com/weft-project/weft/internal/hadoop/krb"
+	"github.com/weft-project/weft/internal/hadoop/token"
+)
+
+// secured is a user of a cluster with Kerberos, who has no ticket at first.
+type secured struct {
+	*user
+	name, cache string
+}
+
+func newSecured(t *testing.T, c *devcluster.Cluster, name string) *secured {
+	t.Helper()
+	u := &secured{&user{t: t, c: c, dist: distribution(t), home: t.TempDir(), tmp: t.TempDir(), hdfs: "/user/" + name}, name, ""}
+	u.cache = filepath.Join(u.home, "tickets")
+	for _, kv := range append(os.Environ(), c.Env()...) {
+		switch k, _, _ := strings.Cut(kv, "="); k {
+		case "HOME", "TMPDIR", "HADOOP_USER_NAME", "WEFT_CONF_DIR", "FLINK_CONF_DIR", krb.EnvCache, krb.EnvKeytab, krb.EnvPrincipal, token.EnvFile:
+		default:
+			u.env = append(u.env, kv)
+		}
+	}
+	u.env = append(u.env, "HOME="+u.home, "TMPDIR="+u.tmp, krb.EnvCache+"="+u.cache, krb.EnvPrincipal+"="+c.Principal(name))
+	return u
+}
+
+// with is the same user with further variables.
+func (u *secured) with(variables ...string) *user {
+	other := *u.user
+	other.env = append(slices.Clone(u.env), variables...)
+	return &other
+}
+
+func (u *secured) kinit(args ...string) {
+	u.t.Helper()
+	if err := u.c.Login(u.t.Context(), u.name, u.cache, args...); err != nil {
+		u.t.Fatal(err)
+	}
+}
+
+// destroy removes the ticket cache, as kdestroy does.
+func (u *secured) destroy() {
+	u.t.Helper()
+	if err := os.Remove(u.cache); err != nil {
+		u.t.Fatal(err)
+	}
+}
+
+// TestKerberos is everything on a secured cluster at the highest protection. The tokens of one life are enough for a day: that
+// new ones are really used is seen by making the old ones useless.
+func TestKerberos(t *testing.T) {
+	day := 24 * time.Hour
+	c := devcluster.Private(t, devcluster.Options{NodeManagers: 1, Kerberos: &devcluster.Kerberos{TokenRenew: day, TokenLife: day}})
+	for _, part := range []struct {
+		name string
+		test func(t *testing.T, c *devcluster.Cluster)
+	}{
+		{"nobody", nobody}, {"session", securedSession}, {"per-job", tokensOnly}, {"application", tokensReplaced},
+	} {
+		t.Run(part.name, func(t *testing.T) { part.test(t, c) })
+	}
+}
+
+// Without a ticket, with a wrong key table or an expired ticket every command says so in one sentence, before anything else.
+func nobody(t *testing.T, c *devcluster.Cluster) {
+	u := newSecured(t, c, devcluster.Owner)
+	job := u.example("wordcount")
+	commands := [][]string{
+		{"yarn-session.sh", "-d"}, {"weft", "run", "-m", "yarn-cluster", job}, {"weft", "run", "-yid", "application_1_0001", job},
+		{"weft", "run-application", "-t", "yarn-application", job}, {"weft", "list", "-yid", "application_1_0001"},
+		{"weft", "cancel", "-yid", "application_1_0001", "00000000000000000000000000000001"}, {"weft", "logs", "application_1_0001"},
+	}
+	for _, words := range commands {
+		u.one(u.user, "no kerberos ticket of owner@WEFT.TEST: ", "run kinit owner@WEFT.TEST", words...)
+	}
+	list := commands[4]
+	u.one(u.with(krb.EnvKeytab+"="+c.Keytab(devcluster.Other)), "key table "+c.Keytab(devcluster.Other), "owner@WEFT.TEST", list...)
+	u.one(u.with(krb.EnvKeytab+"="+filepath.Join(u.home, "none")), "key table "+filepath.Join(u.home, "none"), "no such file", list...)
+	u.kinit("-l", "1s")
+	u.until("the ticket is over", func() bool { return strings.Contains(u.do(list[0], list[1:]...).stderr, "kerberos ticket expired") })
+	u.one(u.user, "kerberos ticket expired: that of owner@WEFT.TEST", "run kinit owner@WEFT.TEST", list...)
+}
+
+// one checks that a command ends with one sentence that says two things.
+func (u *secured) one(as *user, what, next string, words ...string) {
+	u.t.Helper()
+	r := as.do(words[0], words[1:]...)
+	if r.code != 2 || !strings.HasPrefix(r.stderr, "Error: ") || strings.Count(r.stderr, "\n") != 1 || r.stdout != "" ||
+		!strings.Contains(r.stderr, what) || !strings.Contains(r.stderr, next) {
+		u.t.Errorf("%v: expected one sentence with %q and %q: %s", words, what, next, r)
+	}
+}
+
+// A session started by a ticket; what it does for somebody else, and for a command that has tokens only.
+func securedSession(t *testing.T, c *devcluster.Cluster) {
+	u := newSecured(t, c, devcluster.Owner)
+	u.kinit()
+	u.env = append(u.env, "HADOOP_USER_NAME=somebody")
+	started := u.ok("yarn-session.sh", "-d", "-jm", "512", "-tm", "1024", "-s", "1")
+	if !strings.Contains(started.stderr, "HADOOP_USER_NAME=somebody is ignored") {
+		t.Errorf("%s", started)
+	}
+	u.env = u.env[:len(u.env)-1]
+	app := applicationID.FindString(started.stdout)
+	t.Cleanup(func() { u.kill(app) })
+	in := text(300, 1)
+	u.ok("weft", "run", u.example("wordcount"), "-input", u.put("in.txt", in), "-output", u.out("counts"))
+	u.same("counts", u.lines(u.out("counts")), count(in))
+
+	// Nothing in this home: application and access are found by the tokens that YARN gave the JobManager's container.
+	tokens := filepath.Join(u.container(app, "jobmanager"), "container_tokens")
+	u.destroy()
+	u.one(u.user, "no kerberos ticket of owner@WEFT.TEST", "run kinit", "weft", "list")
+	bare := newSecured(t, c, devcluster.Owner)
+	listed := bare.with(token.EnvFile+"="+tokens).ok("weft", "list", "-yid", app, "-a")
+	if !strings.Contains(listed.stdout, "FINISHED") {
+		t.Errorf("%s", listed)
+	}
+	if !strings.Contains(daemonLog(t, c, "resourcemanager"), "Auth successful for owner@WEFT.TEST (auth:TOKEN)") {
+		t.Error("the ResourceManager's log knows of no token")
+	}
+
+	// Who has got the session's token from its owner is told what that means; others do not come so far.
+	other := newSecured(t, c, devcluster.Other)
+	other.kinit()
+	other.fails(3, []string{"only its owner can use it"}, "weft", "list", "-yid", app)
+	if err := os.CopyFS(filepath.Join(other.home, ".weft"), os.DirFS(filepath.Join(u.home, ".weft"))); err != nil {
+		t.Fatal(err)
+	}
+	r := other.do("weft", "run", "-d", "-yid", app, other.example("wordcount"), "-input", u.out("in.txt"), "-output", u.out("more"))
+	if !strings.Contains(r.stderr, "submitting to a session means running as its owner: this job runs as owner,") {
+		t.Errorf("%s", r)
+	}
+}
+
+// container is the working directory of the process that plays a role.
+func (u *user) container(app, role string) string {
+	u.t.Helper()
+	var found string
+	u.until("there is a "+role, func() bool {
+		for _, p := range u.processes(app, role) {
+			found = p.Cwd
+		}
+		return found != ""
+	})
+	return found
+}
+
+func daemonLog(t *testing.T, c *devcluster.Cluster, name string) string {
+	t.Helper()
+	b, err := os.ReadFile(c.DaemonLog(name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
+}
+
+// audited tells whether the NameNode's log has a line with all the words.
+func audited(t *testing.T, c *devcluster.Cluster, words ...string) bool {
+	t.Helper()
+	for line := range strings.Lines(daemonLog(t, c, "namenode")) {
+		if !slices.ContainsFunc(words, func(w string) bool { return !strings.Contains(line, w) }) {
+			return true
+		}
+	}
+	return false
+}
+
+// heldAlone starts a detached job in a cluster of its own that waits in the middle.
+func (u *secured) heldAlone(as *user, m mode, name string, options ...string) *heldJob {
+	u.t.Helper()
+	j := &heldJob{&slowJob{u: u.user, out: u.out(name + "/out")}, filepath.Join(u.t.TempDir(), "open")}
+	for i := range 3 {
+		part := text(100, i) + "hold\n" + text(50, i+1)
+		u.put(fmt.Sprintf("%s-in/%d.txt", name, i), part)
+		j.in += part
+	}
+	u.mkdir(name)
+	words := append(append([]string{"-d", "-p", "1"}, options...), testJob(u.t), "-mode", "gate", "-gate", j.gate, "-input", u.out(name+"-in"), "-output", j.out)
+	r := as.ok("weft", m.with(words...)...)
+	j.app = applicationID.FindString(r.stderr + r.stdout)
+	u.t.Cleanup(func() { u.kill(j.app) })
+	u.until("the job has got to the line that holds it", func() bool {
+		_, err := os.Stat(j.gate + ".held")
+		return err == nil
+	})
+	return j
+}
+
+// A job that outlives its client's ticket: with tokens alone it reads and writes HDFS, and says when that will end.
+func tokensOnly(t *testing.T, c *devcluster.Cluster) {
+	u := newSecured(t, c, devcluster.Owner)
+	u.kinit()
+	j := u.heldAlone(u.user, perJob, "alone")
+	j.api = u.api(j.app)
+	u.destroy()
+	log := j.file("jobmanager.log")
+	if want := "the delegation tokens of this application end on "; !strings.Contains(log, want) {
+		t.Errorf("%q is not in the log of the JobManager:\n%s", want, log)
+	}
+	if cluster, err := j.api.Cluster(t.Context()); err != nil || !strings.Contains(cluster.Warning, "start it again with security.kerberos.login.keytab") {
+		t.Errorf("cluster %+v, %v", cluster, err)
+	}
+	if metrics := fmt.Sprint(j.get("/jobmanager/metrics?get=Status.Weft.DelegationTokens.SecondsLeft")); !regexp.MustCompile(`value":"8\d{4}"`).MatchString(metrics) {
+		t.Errorf("metrics %s", metrics)
+	}
+	j.release()
+	j.finished()
+	for _, words := range [][]string{{"cmd=create", "src=/user/owner/alone/"}, {"cmd=open", "src=/user/owner/alone-in/"}, {"cmd=delete", "src=/user/owner/.weft/staging/" + j.app}} {
+		if !audited(t, c, append(words, "ugi=owner@WEFT.TEST (auth:TOKEN)")...) {
+			t.Errorf("the NameNode's log has no line for a token with %q", words)
+		}
+	}
+}
+
+// finished waits for the application's end and checks the result.
+func (j *heldJob) finished() {
+	j.u.t.Helper()
+	j.u.endsAs(j.app, "SUCCEEDED", "has finished")
+	j.u.same("result", j.u.lines(j.out), count(j.in))
+}
+
+// file is a log of the application while it runs.
+func (j *heldJob) file(name string) string {
+	j.u.t.Helper()
+	logs, err := j.u.c.ContainerLogs(j.app)
+	if err != nil {
+		j.u.t.Fatal(err)
+	}
+	for path, text := range logs {
+		if strings.HasSuffix(path, "/"+name) {
+			return text
+		}
+	}
+	return ""
+}
+
+// get reads a document with the owner's token.
+func (j *heldJob) get(path string) string {
+	j.u.t.Helper()
+	_, body := newCaller(j.u.t, "127.0.0.1").ask("GET", "http://"+j.u.recalled(j.app, "rest")+path, "Authorization", "Bearer "+j.u.recalled(j.app, "token"))
+	return body
+}
+
+// recalled is what the user's home knows of an application.
+func (u *user) recalled(app, name string) string {
+	u.t.Helper()
+	b, err := os.ReadFile(filepath.Join(u.home, ".weft", app, name))
+	if err != nil {
+		u.t.Fatal(err)
+	}
+	return strings.TrimSpace(string(b))
+}
+
+// With a key table the application gets new tokens and hands them to the processes that run: those before them are made useless,
+// and no record is lost.
+func tokensReplaced(t *testing.T, c *devcluster.Cluster) {
+	u := newSecured(t, c, devcluster.Owner)
+	keys, err := os.ReadFile(c.Keytab(devcluster.Owner))
+	if err != nil {
+		t.Fatal(err)
+	}
+	keytab := filepath.Join(u.home, "owner.keytab")
+	if err := os.WriteFile(keytab, keys, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	// New tokens every few seconds.
+	j := u.heldAlone(u.with(krb.EnvKeytab+"="+keytab), inAM, "months", "-Dsecurity.delegation.tokens.renewal.time-ratio=0.00005")
+	if err := os.Remove(keytab); err != nil {
+		t.Fatal(err)
+	}
+	master, worker := u.container(j.app, "jobmanager"), u.container(j.app, "taskmanager")
+	newer := filepath.Join(worker, "work", "hadoop-tokens")
+	for range 2 {
+		var before []byte
+		if before, err = os.ReadFile(newer); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			t.Fatal(err)
+		}
+		u.until("newer tokens have come", func() bool {
+			now, err := os.ReadFile(newer)
+			return err == nil && string(now) != string(before)
+		})
+	}
+	u.useless(filepath.Join(master, "container_tokens"), filepath.Join(worker, "container_tokens"))
+	j.release()
+	j.finished()
+	if _, err := os.Stat(filepath.Join(worker, "krb5.keytab")); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("the key table is in the TaskManager's container: %v", err)
+	}
+}
+
+// useless cancels the tokens in files.
+func (u *secured) useless(files ...string) {
+	u.t.Helper()
+	ctx, cancel := context.WithTimeout(u.t.Context(), patience)
+	defer cancel()
+	conf, err := hadoopconf.LoadDirs(nil, u.c.ConfDir())
+	if err != nil {
+		u.t.Fatal(err)
+	}
+	login, err := krb.Open(krb.Options{Keytab: u.c.Keytab(u.name), Principal: u.c.Principal(u.name), Getenv: func(k string) string {
+		return map[string]string{krb.EnvConfig: u.c.Krb5Conf()}[k]
+	}})
+	if err != nil {
+		u.t.Fatal(err)
+	}
+	store, err := hdfs.New(conf, "", hdfs.Options{User: u.name, Kerberos: login})
+	if err != nil {
+		u.t.Fatal(err)
+	}
+	defer store.Close()
+	var done []token.Token
+	for _, file := range files {
+		creds, err := token.ReadFile(file)
+		if err != nil {
+			u.t.Fatal(err)
+		}
+		for _, tok := range creds.OfKind(token.KindHDFSDelegation) {
+			if slices.ContainsFunc(done, tok.Equal) {
+				continue
+			}
+			done = append(done, tok)
+			if err := store.(*hdfs.FS).CancelDelegationToken(ctx, tok); err != nil {
+				u.t.Fatalf("cancel %v: %v", tok, err)
+			}
+		}
+	}
+	if len(done) == 0 {
+		u.t.Fatal("no token was there")
+	}
+}
