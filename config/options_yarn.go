@@ -71,8 +71,8 @@ const sectionExecution = "Jobs"
 // What jobs run with.
 var (
 	Target = text(sectionExecution, "execution.target", "",
-		"Where jobs go: yarn-session, as without it; yarn-per-job, a cluster of the job's own; yarn-application, one with main in it; or remote, the JobManager "+
-			"at rest.address. Also -t.")
+		"Where jobs go: yarn-session, as without it; yarn-per-job, a cluster of the job's own; yarn-application, one with main in it; remote, the JobManager "+
+			"at rest.address; or, of weft run, local, this machine. Also -t.")
 	Attached = boolean(sectionExecution, "execution.attached", "true",
 		"Whether run waits for the job's end (Flink: false, but its run waits too). Also -d, for false.")
 	ShutdownOnAttachedExit = boolean(sectionExecution, "execution.shutdown-on-attached-exit", "false",
