@@ -158,8 +158,7 @@ func (r *Reduction[K, T]) CombineFactory() Factory {
 			if n := red.table.Len(); n != last {
 				last = n
 				held += size(v)
-				// Pages come one at a time; long keys fill memory long before a page is full.
-				if (n&1023 == 0 || held > limit/2) && red.table.Bytes()+held > limit {
+				if red.table.Bytes()+held > limit {
 					red.emitAll()
 					last, held = 0, 0
 				}
