@@ -82,6 +82,7 @@ func TestKerberos(t *testing.T) {
 		t.Fatal(err)
 	}
 	logs(t, c, r.ID)
+	webKnows(t, c, login)
 	// From here on there is no ticket.
 	if err := os.Remove(cache); err != nil {
 		t.Fatal(err)
@@ -117,6 +118,32 @@ func TestKerberos(t *testing.T) {
 	}
 	if _, err := byToken.DelegationToken(ctx, renewer); err == nil {
 		t.Error("a token was given for a token")
+	}
+}
+
+// webKnows asks the ResourceManager's web server as a user, and as nobody.
+func webKnows(t *testing.T, c *devcluster.Cluster, login *krb.Login) {
+	t.Helper()
+	header, err := login.Authorization(t.Context(), "127.0.0.2")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for h, want := range map[string]int{header: http.StatusOK, "": http.StatusUnauthorized} {
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+c.RMWeb()+"/ws/v1/cluster/info", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if h != "" {
+			req.Header.Set("Authorization", h)
+		}
+		resp, err := http.DefaultClient.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close()
+		if resp.StatusCode != want {
+			t.Errorf("the ResourceManager's web server answers %s, expected %d", resp.Status, want)
+		}
 	}
 }
 

@@ -12,6 +12,8 @@
 // DIR cache, and says little about what went wrong. Here every error is one sentence that names the principal and what to do
 // next; errors.Is tells the kinds apart (errors.go).
 //
+// In HTTP the same tickets go as Negotiate (SPNEGO): Login.Authorization for clients, Acceptor for servers (it fits rest.Identifier).
+//
 // The server's principal is always what the Hadoop configuration says (service.go): the server's own word only picks among
 // the names that the configuration allows.
 package krb

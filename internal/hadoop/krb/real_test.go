@@ -3,8 +3,12 @@
 package krb_test
 
 import (
+	"bytes"
 	"context"
+	"encoding/base64"
 	"errors"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -117,6 +121,7 @@ func TestRealKDC(t *testing.T) {
 		_, err = l.Ticket(ctx, principal(t, "nn/localhost@NOWHERE.TEST"))
 		fails(t, err, krb.ErrRefused, "krbtgt/NOWHERE.TEST", "guest@PARTNER.TEST")
 	})
+	t.Run("HTTP", func(t *testing.T) { overHTTP(ctx, t, c, keytab) })
 	t.Run("errors", func(t *testing.T) { refusals(ctx, t, c, keytab) })
 	t.Run("KDC down", func(t *testing.T) {
 		l, err := login(ctx, t, keytab)
@@ -184,6 +189,68 @@ func firstError(a, b error) error {
 		return a
 	}
 	return b
+}
+
+// overHTTP is who by a server's HTTP principal: its own realm's user, one of another realm, and none twice.
+func overHTTP(ctx context.Context, t *testing.T, c *devcluster.Cluster, owner krb.Options) {
+	rules, err := krb.ParseRules("RULE:[1:$1@$0](.*@PARTNER.TEST)s/@.*/-partner/ DEFAULT", "", devcluster.Realm)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := krb.NewAcceptor(c.Keytab(devcluster.Owner), rules); !errors.Is(err, krb.ErrKeytab) {
+		t.Errorf("a key table without an HTTP principal: %v", err)
+	}
+	acceptor, err := krb.NewAcceptor(c.Keytab("services"), rules)
+	if err != nil {
+		t.Fatal(err)
+	}
+	header := func(o krb.Options, host string) string {
+		l, err := krb.Open(o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		h, err := l.Authorization(ctx, host)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return h
+	}
+	identify := func(h string) (string, string, error) {
+		r, w := httptest.NewRequest(http.MethodGet, "/", nil), httptest.NewRecorder()
+		r.Header.Set("Authorization", h)
+		user, err := acceptor.Identify(w, r)
+		return user, w.Header().Get("WWW-Authenticate"), err
+	}
+	guest := krb.Options{Keytab: c.Keytab(devcluster.Guest), Principal: c.Principal(devcluster.Guest), Getenv: env(c)}
+	for want, o := range map[string]krb.Options{"owner": owner, "guest-partner": guest} {
+		h := header(o, "localhost")
+		if user, answer, err := identify(h); err != nil || user != want || !strings.HasPrefix(answer, "Negotiate ") {
+			t.Errorf("%q, %q, %v, expected %s", user, answer, err, want)
+		}
+		if user, _, err := identify(h); err == nil || !strings.Contains(err.Error(), "came before") {
+			t.Errorf("the same request again: %q, %v", user, err)
+		}
+	}
+	good := header(owner, "localhost")
+	raw, err := base64.StdEncoding.DecodeString(strings.TrimPrefix(good, "Negotiate "))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := 0; i < len(raw); i += 7 {
+		bad := bytes.Clone(raw)
+		bad[i] ^= 0x41
+		if who, err := acceptor.Accept(bad); err == nil && who.String() != c.Principal(devcluster.Owner) {
+			t.Errorf("byte %d changed: %v", i, who)
+		}
+		if who, err := acceptor.Accept(raw[:i]); err == nil {
+			t.Errorf("cut at %d: %v", i, who)
+		}
+	}
+	for _, bad := range []string{"", "Basic abc", "Negotiate", "Negotiate !", "Negotiate " + base64.StdEncoding.EncodeToString([]byte("NTLMSSP\x00x"))} {
+		if user, _, err := identify(bad); err == nil {
+			t.Errorf("%q: %s", bad, user)
+		}
+	}
 }
 
 // refusals are the errors that users meet.

@@ -1,0 +1,127 @@
+package krb
+
+import (
+	"encoding/base64"
+	"fmt"
+	"net/http"
+	"os"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/jcmturner/gokrb5/v8/keytab"
+	"github.com/jcmturner/gokrb5/v8/messages"
+	"github.com/jcmturner/gokrb5/v8/types"
+)
+
+// maxNegotiate bounds a token in a header; tickets with many groups have some KiB.
+const maxNegotiate = 48 << 10
+
+// Acceptor is the server side of Negotiate: it knows callers by their tickets for our HTTP principal. It is safe for use by
+// several goroutines.
+type Acceptor struct {
+	table *keytab.Keytab
+	rules *Rules
+
+	mu sync.Mutex
+	// seen are the requests of the last minutes, each with the time until which it could come again.
+	seen  map[string]time.Time
+	swept time.Time
+}
+
+// NewAcceptor makes one from the key table with the keys of HTTP/host principals. rules give the user names.
+func NewAcceptor(path string, rules *Rules) (*Acceptor, error) {
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("%w %s of the HTTP principal: %w", ErrKeytab, path, err)
+	}
+	a := &Acceptor{table: keytab.New(), rules: rules, seen: map[string]time.Time{}}
+	if err := guard(func() error { return a.table.Unmarshal(b) }); err != nil {
+		return nil, fmt.Errorf("%w %s of the HTTP principal: not a key table of Kerberos: %w", ErrKeytab, path, err)
+	}
+	for _, e := range a.table.Entries {
+		if len(e.Principal.Components) == 2 && e.Principal.Components[0] == "HTTP" {
+			return a, nil
+		}
+	}
+	return nil, fmt.Errorf("%w %s: it has no key of a principal HTTP/host: make one for the host that callers name", ErrKeytab, path)
+}
+
+// Scheme is the word that requests have in Authorization.
+func (a *Acceptor) Scheme() string { return Negotiate }
+
+// Identify tells which user sent a request, by its header Authorization; it sets the header that the answer needs.
+func (a *Acceptor) Identify(w http.ResponseWriter, r *http.Request) (user string, err error) {
+	scheme, text, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+	if !strings.EqualFold(scheme, Negotiate) || len(text) > base64.StdEncoding.EncodedLen(maxNegotiate) {
+		return "", fmt.Errorf("%w: expected the header Authorization: %s", errNegotiate, Negotiate)
+	}
+	token, err := base64.StdEncoding.DecodeString(strings.TrimSpace(text))
+	if err != nil {
+		return "", fmt.Errorf("%w: %w", errNegotiate, err)
+	}
+	who, err := a.Accept(token)
+	if err != nil {
+		return "", err
+	}
+	if user, err = a.rules.Name(who); err != nil {
+		return "", err
+	}
+	w.Header().Set("WWW-Authenticate", acceptCompleted)
+	return user, nil
+}
+
+// Accept checks a token and tells whose it is. Each token is accepted once.
+func (a *Acceptor) Accept(token []byte) (Principal, error) {
+	raw, err := unwrapNegotiate(token)
+	if err != nil {
+		return Principal{}, err
+	}
+	var req messages.APReq
+	err = guard(func() error {
+		if err := req.Unmarshal(raw); err != nil {
+			return err
+		}
+		if name := req.Ticket.SName.NameString; len(name) != 2 || name[0] != "HTTP" {
+			return fmt.Errorf("a ticket for %s, expected one for an HTTP service", principalOf(req.Ticket.SName, req.Ticket.Realm))
+		}
+		ok, err := req.Verify(a.table, allowedSkew, types.HostAddress{}, nil)
+		if err == nil && !ok {
+			err = ErrRefused
+		}
+		return err
+	})
+	if err != nil {
+		return Principal{}, fmt.Errorf("kerberos ticket of a caller: %w", err)
+	}
+	part := &req.Ticket.DecryptedEncPart
+	who := principalOf(part.CName, part.CRealm)
+	if !who.named() || req.Authenticator.CRealm != part.CRealm {
+		return Principal{}, fmt.Errorf("kerberos ticket of a caller: it is of %s, the request of realm %q", who, req.Authenticator.CRealm)
+	}
+	if !a.first(who, &req.Authenticator) {
+		return Principal{}, fmt.Errorf("kerberos ticket of %s: the request came before; a stolen one is not accepted again", who)
+	}
+	return who, nil
+}
+
+// first tells whether a request is new, and remembers it for as long as its time counts.
+func (a *Acceptor) first(who Principal, auth *types.Authenticator) bool {
+	now := time.Now()
+	key := fmt.Sprintf("%s %d %d %x", who, auth.CTime.Unix(), auth.Cusec, auth.SubKey.KeyValue)
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if now.Sub(a.swept) > allowedSkew {
+		for k, until := range a.seen {
+			if now.After(until) {
+				delete(a.seen, k)
+			}
+		}
+		a.swept = now
+	}
+	if _, again := a.seen[key]; again {
+		return false
+	}
+	a.seen[key] = now.Add(2 * allowedSkew)
+	return true
+}
