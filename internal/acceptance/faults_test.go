@@ -109,6 +109,7 @@ func TestContainersRefused(t *testing.T) {
 
 // A queue without room: the ResourceManager's own words, a time limit, Ctrl-C and a client that is killed.
 func TestFullQueue(t *testing.T) {
+	t.Parallel()
 	c := devcluster.Private(t, devcluster.Options{NodeManagers: 1, NodeMemoryMB: 2048,
 		Conf: map[string]map[string]string{"yarn-site.xml": {"yarn.scheduler.maximum-allocation-mb": "8192",
 			// For this long after its start the ResourceManager answers its configured maximum, later that of its largest node.
@@ -177,6 +178,7 @@ func (u *user) withdrawn(said string) {
 
 // Daemons that are down, come back, or take no writes.
 func TestDaemonsDown(t *testing.T) {
+	t.Parallel()
 	c := devcluster.Private(t, devcluster.Options{NodeManagers: 1, NodeMemoryMB: 4096,
 		Conf: map[string]map[string]string{"hdfs-site.xml": {"dfs.blocksize": "4m", "dfs.datanode.du.reserved": reservedFor(t, 300<<20),
 			// Otherwise a DataNode refuses blocks when it has less than another GiB.
@@ -310,6 +312,7 @@ func TestMapper(t *testing.T) {
 
 // With Hadoop's own check of virtual memory in force (which is proven first), a session and its jobs live.
 func TestVirtualMemory(t *testing.T) {
+	t.Parallel()
 	c := devcluster.Private(t, devcluster.Options{Profile: devcluster.ProfileVMem, NodeManagers: 1})
 	u := newUserOf(t, c)
 	exe, err := os.Executable()

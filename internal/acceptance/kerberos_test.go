@@ -68,6 +68,7 @@ func (u *secured) destroy() {
 // TestKerberos is everything on a secured cluster at the highest protection. The tokens of one life are enough for a day: that
 // new ones are really used is seen by making the old ones useless.
 func TestKerberos(t *testing.T) {
+	t.Parallel()
 	day := 24 * time.Hour
 	c := devcluster.Private(t, devcluster.Options{NodeManagers: 1, Kerberos: &devcluster.Kerberos{TokenRenew: day, TokenLife: day}})
 	for _, part := range []struct {

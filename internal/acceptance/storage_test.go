@@ -14,6 +14,7 @@ import (
 // What is encrypted or erasure coded at rest is refused in one sentence, wherever it is met: reading it as it lies on the
 // DataNodes would give other bytes, and writing it plain would break the promise of the zone.
 func TestStorageRefused(t *testing.T) {
+	t.Parallel()
 	// The NameNode looks at its key store once: the key is there before it starts.
 	keys := "jceks://file" + filepath.Join(t.TempDir(), "keys.jceks")
 	if out, err := devcluster.Shared(t).Java(t.Context(), "org.apache.hadoop.crypto.key.KeyShell", "create", "k", "-provider", keys); err != nil {

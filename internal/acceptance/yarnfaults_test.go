@@ -23,6 +23,7 @@ const outage = 8 * time.Minute
 
 // What YARN does to a session in the course of its life, on one cluster of its own, one after the other.
 func TestFaultsOnYARN(t *testing.T) {
+	t.Parallel()
 	exclude := filepath.Join(t.TempDir(), "exclude")
 	if err := os.WriteFile(exclude, nil, 0o644); err != nil {
 		t.Fatal(err)
@@ -258,7 +259,8 @@ func (u *user) walk(dir string) (out []string) {
 
 // The ResourceManager and a NodeManager are killed and started again under a job, which hears nothing of it.
 func daemonsRestarted(t *testing.T, u *user) {
-	app := u.session("-jm", "512", "-tm", "512", "-s", "1")
+	// The restarted ResourceManager names the containers that it keeps for an attempt after this one.
+	app := u.session("-jm", "512", "-tm", "512", "-s", "1", "-Dyarn.application-attempts=2")
 	j := u.held(app, 2, "held")
 	ctx, cancel := context.WithTimeout(t.Context(), outage)
 	defer cancel()
