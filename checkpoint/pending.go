@@ -21,6 +21,7 @@ type pending struct {
 	expected map[Task]Member
 	ended    map[Task]Member
 	acks     map[Task]Ack
+	told     map[Task]bool // roots that were triggered
 	phase    phase
 	// publishing: the storage is being asked; nothing aborts it any more.
 	publishing bool
@@ -99,7 +100,7 @@ func (c *Coordinator) step(now time.Time) []Action {
 // begin starts a checkpoint.
 func (c *Coordinator) begin(r request, now time.Time) []Action {
 	p := &pending{Barrier: Barrier{Ref: Ref{c.epoch, c.next}, Kind: r.Kind, Drain: r.Drain, Canonical: r.Kind != Periodic, Target: r.Target},
-		request: r.ID, triggered: now, deadline: now.Add(c.s.Timeout), expected: map[Task]Member{}, ended: map[Task]Member{}, acks: map[Task]Ack{}}
+		request: r.ID, triggered: now, deadline: now.Add(c.s.Timeout), expected: map[Task]Member{}, ended: map[Task]Member{}, acks: map[Task]Ack{}, told: map[Task]bool{}}
 	c.next++
 	for t, m := range c.members {
 		if m.Finished {
@@ -143,11 +144,18 @@ func (c *Coordinator) roots() []Member {
 	})
 }
 
-// triggerRoots tells the roots that have not acknowledged; a task that hears it twice takes no notice.
+// triggerRoots tells the roots: those at the beginning, and tasks that have become roots since. Theirs may have a barrier already; a task
+// that hears of a checkpoint twice takes no notice.
 func (c *Coordinator) triggerRoots(p *pending) []Action {
-	roots := slices.DeleteFunc(c.roots(), func(m Member) bool { _, acked := p.acks[m.Task]; return acked })
+	roots := slices.DeleteFunc(c.roots(), func(m Member) bool {
+		_, acked := p.acks[m.Task]
+		return acked || p.told[m.Task]
+	})
 	if len(roots) == 0 {
 		return nil
+	}
+	for _, m := range roots {
+		p.told[m.Task] = true
 	}
 	return []Action{Trigger{p.Barrier, roots}}
 }
