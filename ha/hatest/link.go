@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net"
 	"sync"
+	"time"
 )
 
 // Link is a process's way to its store. While it is cut nothing gets through and nothing is refused, as when a switch fails: what was
@@ -12,11 +13,18 @@ import (
 type Link struct {
 	// OnChange, when set, is told of cuts and repairs.
 	OnChange func(cut bool)
+	// Delay, when set, is how long the next message is under way.
+	Delay func() time.Duration
 
 	mu     sync.Mutex
 	healed chan struct{} // nil while whole
 	conns  map[net.Conn]bool
+	// calls are those under way, those that were given up among them.
+	calls sync.WaitGroup
 }
+
+// Drain waits for the calls that were given up; the link is whole.
+func (l *Link) Drain() { l.calls.Wait() }
 
 // Cut lets nothing through.
 func (l *Link) Cut() {
@@ -54,8 +62,11 @@ func (l *Link) Break() {
 	}
 }
 
-// Pass waits until the link is whole.
+// Pass is one message's way: it waits until the link is whole.
 func (l *Link) Pass(ctx context.Context) error {
+	if l.Delay != nil {
+		wait(ctx, l.Delay())
+	}
 	for {
 		l.mu.Lock()
 		healed := l.healed

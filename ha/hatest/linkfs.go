@@ -23,7 +23,7 @@ func over[T any](ctx context.Context, l *Link, f func(ctx context.Context) (T, e
 	}
 	got := make(chan answer, 1)
 	sent := context.WithoutCancel(ctx)
-	go func() {
+	l.calls.Go(func() {
 		err := l.Pass(sent)
 		var v T
 		if err == nil {
@@ -34,7 +34,7 @@ func over[T any](ctx context.Context, l *Link, f func(ctx context.Context) (T, e
 			err = errBack
 		}
 		got <- answer{v, err}
-	}()
+	})
 	select {
 	case a := <-got:
 		return a.v, a.err

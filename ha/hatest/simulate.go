@@ -28,7 +28,7 @@ func Simulate(t *testing.T, h Harness, first, seeds int) {
 		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				w := &world{t: t, h: h, site: h.New(t), draw: rand.New(rand.NewPCG(uint64(seed), 8)), seed: seed,
-					deposed: map[ha.Epoch]bool{}}
+					epochs: map[ha.Epoch]bool{}, deposed: map[ha.Epoch]bool{}}
 				w.run()
 			})
 		})
@@ -65,8 +65,9 @@ type world struct {
 	mu   sync.Mutex
 	draw *rand.Rand
 	log  []string
-	// epochs are those that campaigns have returned, in order; deposed were ended by somebody who knew better.
-	epochs  []ha.Epoch
+	// epochs are those that campaigns have returned, newest the highest; deposed were ended by somebody who knew better.
+	epochs  map[ha.Epoch]bool
+	newest  ha.Epoch
 	deposed map[ha.Epoch]bool
 	// published is the newest checkpoint of the job of which Publish has returned nil; by whom.
 	published int64
@@ -91,6 +92,17 @@ func (w *world) number(n int) int {
 	return w.draw.IntN(n)
 }
 
+// delay is a message's time: most are quick, some are not.
+func (w *world) delay() time.Duration {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	d := time.Duration(w.draw.Int64N(int64(w.h.Short / 200)))
+	if w.draw.IntN(50) == 0 {
+		d *= 20
+	}
+	return d
+}
+
 // note writes one line of the day's log. The lock is held.
 func (w *world) note(format string, args ...any) {
 	w.log = append(w.log, fmt.Sprintf("%s ", time.Now().Format("15:04:05.000"))+fmt.Sprintf(format, args...))
@@ -109,7 +121,7 @@ func (w *world) run() {
 	var processes []*simProcess
 	var all sync.WaitGroup
 	for i := range 4 {
-		link := &Link{}
+		link := &Link{Delay: w.delay}
 		p := &simProcess{process: &process{w.site.Open(w.t, "day", w.h.Short, link), link, fmt.Sprint("p", i)}, still: &Link{}}
 		processes = append(processes, p)
 		all.Go(func() { w.live(ctx, p) })
@@ -129,6 +141,7 @@ func (w *world) run() {
 		if err := p.Close(); err != nil {
 			w.t.Errorf("seed %d: close %s: %v", w.seed, p.name, err)
 		}
+		p.link.Drain()
 	}
 }
 
@@ -231,10 +244,14 @@ func (w *world) begun(p *simProcess, term ha.Term) {
 	defer w.mu.Unlock()
 	e := term.Epoch()
 	w.note("%s leads with epoch %d", p.name, e)
-	if n := len(w.epochs); n > 0 && e <= w.epochs[n-1] {
-		w.violated("HA1", "epoch %d after %d", e, w.epochs[n-1])
+	if w.epochs[e] {
+		w.violated("HA1", "epoch %d was handed out twice", e)
 	}
-	w.epochs = append(w.epochs, e)
+	// Word of an epoch may come when it is over; then it is not believed.
+	if e < w.newest && term.Check() == nil && !w.deposed[e] {
+		w.violated("HA4", "epoch %d may act and epoch %d leads", e, w.newest)
+	}
+	w.epochs[e], w.newest = true, max(w.newest, e)
 }
 
 // act runs f if the term may act, as a commit to another system does, and checks that nobody else may (HA4).
@@ -245,8 +262,8 @@ func (w *world) act(term ha.Term) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	e := term.Epoch()
-	if last := w.epochs[len(w.epochs)-1]; last > e && !w.deposed[e] {
-		w.violated("HA4", "epoch %d may act and epoch %d leads", e, last)
+	if w.newest > e && !w.deposed[e] {
+		w.violated("HA4", "epoch %d may act and epoch %d leads", e, w.newest)
 	}
 }
 
@@ -318,7 +335,7 @@ func (w *world) recover(ctx context.Context, p *simProcess, j *journal.Journal, 
 func (w *world) publish(ctx context.Context, p *simProcess, j *journal.Journal, term ha.Term, next int64) {
 	w.mu.Lock()
 	job := w.job
-	leads := w.epochs[len(w.epochs)-1]
+	leads := w.newest
 	w.mu.Unlock()
 	one, cancel := context.WithTimeout(ctx, w.h.Short)
 	defer cancel()

@@ -128,18 +128,20 @@ type watcher struct {
 	patience time.Duration
 }
 
-// expired notes what was seen, and reports whether it was the same for the whole lease.
-func (w *watcher) expired(v view, now time.Time, lease time.Duration) bool {
+// expired notes what was seen, by a question that was asked and answered at those times, and reports whether it was the same for the whole
+// lease. What was seen was so some time between the two: the lease is counted from the first answer to the last question.
+func (w *watcher) expired(v view, asked, answered time.Time, lease time.Duration) bool {
 	w.patience = lease
 	if w.since.IsZero() || w.epoch != v.epoch || !w.alive.Equal(v.alive) {
-		w.epoch, w.alive, w.since = v.epoch, v.alive, now
+		w.epoch, w.alive, w.since = v.epoch, v.alive, answered
 		return false
 	}
-	return now.Sub(w.since) >= lease
+	return asked.Sub(w.since) >= lease
 }
 
 // stand looks once, and takes the lead if it may; neither a term nor an error means that another leads.
 func (s *Store) stand(ctx context.Context, c ha.Candidate, w *watcher) (*term, error) {
+	asked := time.Now()
 	v, err := s.look(ctx)
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, errNoFolder) {
 		if err := s.begin(ctx); err != nil {
@@ -153,15 +155,17 @@ func (s *Store) stand(ctx context.Context, c ha.Candidate, w *watcher) (*term, e
 	if v.owner.Candidate.Outranks(c) {
 		return nil, fmt.Errorf("attempt %d of %s, after attempt %d: %w", c.Attempt, c.Group, v.owner.Candidate.Attempt, ha.ErrSuperseded)
 	}
-	// The file is looked at after the clock, so that the time seems shorter rather than longer.
-	if !v.free && !(c.Supersedes && c.Outranks(v.owner.Candidate)) && !w.expired(v, time.Now(), v.lease(s.o.Lease)) {
-		return nil, nil
+	if v.free || c.Supersedes && c.Outranks(v.owner.Candidate) {
+		return s.take(ctx, v, c, 0)
 	}
-	return s.take(ctx, v, c)
+	if lease := v.lease(s.o.Lease); w.expired(v, asked, time.Now(), lease) {
+		return s.take(ctx, v, c, lease)
+	}
+	return nil, nil
 }
 
-// take renames the publishing folder: the election.
-func (s *Store) take(ctx context.Context, v view, c ha.Candidate) (*term, error) {
+// take renames the publishing folder: the election. expired is the lease that the leader before has let pass; 0 when nobody has to wait for it.
+func (s *Store) take(ctx context.Context, v view, c ha.Candidate, expired time.Duration) (*term, error) {
 	lease := s.o.Lease
 	if c.Lease > 0 {
 		lease = c.Lease
@@ -172,11 +176,37 @@ func (s *Store) take(ctx context.Context, v view, c ha.Candidate) (*term, error)
 		return nil, fmt.Errorf("take the lead: %w", err)
 	}
 	owner := ha.Owner{Epoch: next, Place: lease.String(), Candidate: c}
-	if err := createFile(ctx, s.o.Files, s.publishing(next, ownerPrefix+next.String()), ha.EncodeRecord(owner)); err != nil {
-		// Nobody leads this epoch; who comes next waits for a lease, or it is this one.
-		return nil, errors.Join(fmt.Errorf("put the leader on record: %w", err), s.Depose(ctx, ha.Leader{Epoch: next}))
+	err := createFile(ctx, s.o.Files, s.publishing(next, ownerPrefix+next.String()), ha.EncodeRecord(owner))
+	if err != nil {
+		err = fmt.Errorf("put the leader on record: %w", err)
+	} else if expired > 0 {
+		sent, err = s.outwait(ctx, v, next, expired)
+	}
+	if err != nil {
+		// Nobody leads this epoch: nobody need wait for its lease.
+		return nil, errors.Join(err, s.Depose(context.WithoutCancel(ctx), ha.Leader{Epoch: next}))
 	}
 	return s.newTerm(owner, lease, sent), nil
+}
+
+// outwait sees to it that the leader before does not trust its lease any more. It may have come back and touched its file between the
+// look and the rename; then it gets the time for which it may trust that. sent is when the new leader last knew that it leads.
+func (s *Store) outwait(ctx context.Context, v view, next ha.Epoch, expired time.Duration) (sent time.Time, err error) {
+	alive := s.publishing(next, aliveFile)
+	sent = time.Now()
+	info, err := s.o.Files.Stat(ctx, alive)
+	if err != nil || info.ModTime.Equal(v.alive) {
+		return sent, err
+	}
+	for end := time.Now().Add(expired); err == nil && time.Now().Before(end); {
+		s.pause(ctx, ha.Beat(expired, mrand.Float64()))
+		sent = time.Now()
+		if err = errors.Join(ctx.Err(), s.closed()); err == nil {
+			// Who stands by sees that this epoch lives.
+			err = s.o.Files.SetTimes(ctx, alive, sent.Truncate(time.Millisecond))
+		}
+	}
+	return sent, err
 }
 
 // begin makes the cluster's folder, with the publishing folder of epoch 0, in one step. Who is not the first finds it made.
