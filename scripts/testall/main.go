@@ -63,7 +63,9 @@ func run(ctx context.Context, packages, pattern string, raceAll bool) error {
 		steps = append(steps, step{"quick tests of packages with goroutines, under the race detector", slices.Concat(race, tested.race), false})
 	}
 	if raceAll {
-		steps = []step{{"the tests, on the real Hadoop, under the race detector", append(real, "-race", packages), true}}
+		// Also those that take minutes whatever the machine.
+		long := slices.Concat([]string{"-trimpath", "-tags", "realhadoop,long", "-race"}, only)
+		steps = []step{{"the tests, on the real Hadoop, under the race detector", append(long, packages), true}}
 	}
 	logs, err := onCluster(ctx, devcluster.DefaultVersion, steps, dist, total)
 	if err != nil {

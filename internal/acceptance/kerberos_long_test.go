@@ -1,0 +1,36 @@
+//go:build realhadoop && long
+
+package acceptance
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/weft-project/weft/internal/devcluster"
+	"github.com/weft-project/weft/internal/hadoop/krb"
+)
+
+// outlived bounds the time in which several lives of tokens pass.
+const outlived = 20 * time.Minute
+
+// A job outlives several delegation tokens and tickets, and loses no record. make test-all runs this test: it takes minutes,
+// whatever the machine.
+func TestTokensOutlived(t *testing.T) {
+	c := devcluster.Private(t, devcluster.Options{NodeManagers: 1, Kerberos: &devcluster.Kerberos{
+		TicketLife: time.Minute, TicketRenew: 2 * time.Minute, TokenRenew: 40 * time.Second, TokenLife: 80 * time.Second}})
+	u := newSecured(t, c, devcluster.Owner)
+	j := u.heldAlone(u.with(krb.EnvKeytab+"="+c.Keytab(devcluster.Owner)), inAM, "outlived")
+	look := time.NewTicker(time.Second)
+	defer look.Stop()
+	deadline := time.After(outlived)
+	for strings.Count(j.file("jobmanager.log"), "new delegation tokens were got") < 4 {
+		select {
+		case <-look.C:
+		case <-deadline:
+			t.Fatalf("waited in vain for new tokens:\n%s", j.file("jobmanager.log"))
+		}
+	}
+	j.release()
+	j.finished()
+}
