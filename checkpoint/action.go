@@ -51,11 +51,13 @@ type Abandon struct {
 }
 
 // Discard deletes files that no checkpoint refers to or will: of an aborted one, or of a late acknowledgement. It may fail, what is
-// left is found as garbage. Target is set when they lie in a savepoint's directory, which goes with them.
+// left is found as garbage. Target is set when they lie in a savepoint's directory, which goes with them. Claimed, without the others, is the
+// path of a savepoint or checkpoint that the job has claimed and needs no more.
 type Discard struct {
 	Ref
-	Target string
-	Files  []string
+	Target  string
+	Files   []string
+	Claimed string
 }
 
 // Delete removes a completed checkpoint: first its manifest, then these files. It may fail, like Discard.

@@ -43,8 +43,9 @@ type Completed struct {
 	Ref
 	Kind     Kind
 	Manifest *manifest.Manifest
-	// Foreign: it belongs to somebody else and is never deleted: a savepoint that the job was started from.
-	Foreign bool
+	// Foreign: it is what the job was started from, and lies elsewhere. It belongs to somebody else and is never deleted, unless it is
+	// Claimed: then it goes when the job has a checkpoint of its own.
+	Foreign, Claimed bool
 	// Path is where it lies, for people.
 	Path string
 }

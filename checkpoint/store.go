@@ -117,6 +117,9 @@ func (c *Coordinator) deletions(gone []*Completed) []Action {
 	var out []Action
 	for _, g := range gone {
 		if g.Foreign {
+			if g.Claimed {
+				out = append(out, Discard{Ref: g.Ref, Claimed: g.Path})
+			}
 			continue
 		}
 		d := Delete{Ref: g.Ref}

@@ -394,6 +394,46 @@ func TestSavepointsMove(t *testing.T) {
 	}
 }
 
+// What the coordinator asks for, by way of the actions themselves.
+func TestActions(t *testing.T) {
+	ctx, dir := t.Context(), t.TempDir()
+	c := NewCheckpoints(local.New(), dir, 1)
+	fence(t, c)
+	one, err := write(ctx, local.New(), dir, checkpoint.Ref{Epoch: 1, ID: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	o, at, err := c.PublishAny(ctx, stores(), checkpoint.Publish{Ref: checkpoint.Ref{Epoch: 1, ID: 1}, Manifest: one})
+	if o != checkpoint.Published || at != "file://"+dir+"/chk-1" {
+		t.Fatal(o, at, err)
+	}
+	target, err := ReserveSavepoint(ctx, local.New(), t.TempDir(), "0123456789")
+	if err != nil {
+		t.Fatal(err)
+	}
+	stop := &manifest.Manifest{Kind: manifest.Savepoint, ID: 2, Epoch: 1, Base: "file://" + target}
+	if o, at, err = c.PublishAny(ctx, stores(), checkpoint.Publish{Kind: checkpoint.Stop, Manifest: stop, Target: stop.Base}); o != checkpoint.Published || at != stop.Base {
+		t.Fatal(o, at, err)
+	}
+	if s, err := OpenSnapshot(ctx, stores(), target); err != nil || s.Base != "" || s.Root != target {
+		t.Fatalf("%v, %+v", err, s)
+	}
+	if s, err := OpenSnapshot(ctx, stores(), dir+"/chk-2"); err != nil || s.Root != target {
+		t.Fatalf("%v, %+v", err, s)
+	}
+	for _, d := range []checkpoint.Discard{{Claimed: at}, {Claimed: dir + "/chk-1"}, {Claimed: dir + "/chk-1"}, {Files: []string{"state/1-9/x"}}, {Target: "file://" + target}} {
+		if err := c.Perform(ctx, stores(), d); err != nil {
+			t.Fatalf("%+v: %v", d, err)
+		}
+	}
+	if _, err := os.Stat(target); !errors.Is(err, fs.ErrNotExist) {
+		t.Error(err)
+	}
+	if _, err := os.Stat(filepath.Join(dir, one.Files()[0])); !errors.Is(err, fs.ErrNotExist) {
+		t.Error(err)
+	}
+}
+
 // A stop's checkpoint refers to the savepoint and is found like any other.
 func TestAStopIsACheckpoint(t *testing.T) {
 	dir := t.TempDir()

@@ -138,8 +138,63 @@ func Dispose(ctx context.Context, stores *fs.Registry, uri string) error {
 	if s.Kind != manifest.Savepoint || s.Base != "" {
 		return fmt.Errorf("%s is a checkpoint: it belongs to job %s, and only savepoints are disposed of", s.Path, s.Job)
 	}
-	if err := s.Store.Delete(ctx, s.Root+"/"+MetadataName, false); err != nil {
+	return s.remove(ctx)
+}
+
+// remove removes a savepoint or checkpoint: its metadata first, so that nothing refers to what is gone.
+func (s *Snapshot) remove(ctx context.Context) error {
+	_, dir, _ := strings.Cut(s.Path, s.Store.URI())
+	if err := s.Store.Delete(ctx, dir+"/"+MetadataName, false); err != nil {
 		return err
 	}
-	return s.Store.Delete(ctx, s.Root, true)
+	if s.Root == dir { // a savepoint, with all that is in it
+		return s.Store.Delete(ctx, dir, true)
+	}
+	c := NewCheckpoints(s.Store, s.Root, 0)
+	return errors.Join(c.Discard(ctx, s.Files()), s.Store.Delete(ctx, dir, true))
+}
+
+// Perform does what the coordinator asks for with a Discard.
+func (c *Checkpoints) Perform(ctx context.Context, stores *fs.Registry, d checkpoint.Discard) error {
+	switch {
+	case d.Claimed != "":
+		s, err := OpenSnapshot(ctx, stores, d.Claimed)
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if s.Base != "" {
+			return nil // a stop's checkpoint: the savepoint was not claimed
+		}
+		return s.remove(ctx)
+	case d.Target != "":
+		store, dir, err := stores.Get(d.Target)
+		if err != nil {
+			return err
+		}
+		return store.Delete(ctx, dir, true)
+	}
+	return c.Discard(ctx, d.Files)
+}
+
+// PublishAny does what the coordinator asks for with a Publish, and gives the path that Published takes.
+func (c *Checkpoints) PublishAny(ctx context.Context, stores *fs.Registry, p checkpoint.Publish) (o checkpoint.Outcome, at string, err error) {
+	if p.Kind == checkpoint.Periodic {
+		o, err = c.Publish(ctx, p.Manifest)
+		return o, c.store.URI() + c.Path(p.ID), err
+	}
+	store, dir, err := stores.Get(p.Target)
+	if err != nil {
+		return checkpoint.NotPublished, "", err
+	}
+	o, err = PublishSavepoint(ctx, store, dir, p.Manifest)
+	if p.Kind == checkpoint.Stop {
+		if o != checkpoint.Published {
+			return checkpoint.NotPublished, "", err // what counts for a stop is its checkpoint, and that is not there
+		}
+		o, err = c.Publish(ctx, p.Manifest)
+	}
+	return o, store.URI() + dir, err
 }

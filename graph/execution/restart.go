@@ -34,6 +34,18 @@ func DefaultStrategy() Strategy {
 		Text: "up to 10 restarts after the loss of machines, processes or connections; failures of the job's own code end it"}
 }
 
+// CheckpointedStrategy is used where restart-strategy.type is not set and the job has checkpoints, as in Flink: exponential delay with its
+// defaults. Failures of the author's code restart too, since the job goes on from where it was.
+func CheckpointedStrategy() Strategy {
+	s, err := ExponentialDelay(Exponential{InitialBackoff: time.Second, MaxBackoff: time.Minute, BackoffMultiplier: 1.5, ResetBackoffThreshold: time.Hour,
+		JitterFactor: 0.1, AttemptsBeforeResetBackoff: math.MaxInt32})
+	if err != nil {
+		// The defaults are ours and keep the rules.
+		panic(err)
+	}
+	return s
+}
+
 // NoRestarts fails a job at its first failure.
 func NoRestarts() Strategy { return Strategy{Text: "none"} }
 

@@ -83,6 +83,24 @@ func TestRestartDecisions(t *testing.T) {
 }
 
 // Jitter is added or taken off, never beyond the longest pause; it does not add up.
+// With checkpoints the author's failures restart too, without end, after 1 s, 1.5 s and so on.
+func TestCheckpointedStrategy(t *testing.T) {
+	r := NewRestarts(CheckpointedStrategy(), func() float64 { return 0.5 })
+	now := time.Unix(0, 0)
+	for _, want := range []time.Duration{time.Second, 1500 * time.Millisecond, 2250 * time.Millisecond} {
+		pause, restart, why := r.Decide(&planpb.Failure{Domain: planpb.FailureDomain_USER}, now)
+		if !restart || pause != want {
+			t.Errorf("pause %s, expected %s (%s)", pause, want, why)
+		}
+		now = now.Add(pause)
+	}
+	for range 100 {
+		if pause, restart, _ := r.Decide(&planpb.Failure{}, now); !restart || pause > time.Minute {
+			t.Fatal(pause, restart)
+		}
+	}
+}
+
 func TestRestartJitter(t *testing.T) {
 	strategy := exponential(func(e *Exponential) { e.JitterFactor, e.BackoffMultiplier, e.MaxBackoff = 0.25, 2, 4*time.Second })
 	chances := []float64{0, 1, 0.5, 1}
