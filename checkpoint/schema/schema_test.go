@@ -108,5 +108,9 @@ func FuzzJSON(f *testing.F) {
 		if out, _, err := typ.JSON(nil, string(b), 0); err == nil && !json.Valid(out) {
 			t.Errorf("%s is no JSON", out)
 		}
+		// Converted to what it is already, and to another type with the same fields, if any.
+		if out, pos, err := (&Converter{typ, typ}).Convert(nil, string(b), 0); err == nil && pos > len(b) {
+			t.Errorf("%d bytes of %d: %x", pos, len(b), out)
+		}
 	})
 }
