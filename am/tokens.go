@@ -90,9 +90,6 @@ func (a *application) newTokenKeeper(handOn func(*token.Credentials)) (*tokenKee
 	}
 	k := &tokenKeeper{who: a.who, handOn: handOn, now: time.Now, log: a.Log,
 		ratio: config.Get(a.config, config.TokenRenewalRatio), backoff: config.Get(a.config, config.TokenRenewalBackoff)}
-	if k.ratio <= 0 || k.ratio >= 1 {
-		return nil, fmt.Errorf("%s: %v: expected more than 0 and less than 1", config.TokenRenewalRatio.Key, k.ratio)
-	}
 	end, err := identity.Ends(a.who.Credentials(), token.KindHDFSDelegation)
 	if err != nil {
 		return nil, fmt.Errorf("delegation tokens: %w", err)

@@ -248,14 +248,14 @@ func (c *Client) gone(app yarnrpc.ApplicationID, how string) error {
 func (c *Client) stagedToken(ctx context.Context, app yarnrpc.ApplicationID) (string, error) {
 	st, err := c.openStaging()
 	if err != nil {
-		return "", err
+		return "", explainStore(err)
 	}
 	b, err := st.ReadPrivate(ctx, app.String(), spec.Secret, 256)
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission) {
 		return "", unreachable("only its owner can use it: %w", err)
 	}
 	if err != nil {
-		return "", err
+		return "", explainStore(err)
 	}
 	secret, err := security.ParseSecret(strings.TrimSpace(string(b)))
 	if err != nil {

@@ -115,7 +115,7 @@ func (s *staging) explain(err error) error {
 	case errors.Is(err, fs.ErrEncrypted):
 		return usage("%s lies in an encryption zone, which this release does not support: set yarn.staging-directory to a directory outside of it (%w)", s.URI(), err)
 	case errors.Is(err, fs.ErrPermission):
-		return usage("%s: %w; the directory for uploads must be writable for %s", s.URI(), err, s.client.localUser())
+		return usage("%s: %w; the directory for uploads must be writable for %s", s.URI(), err, s.client.user())
 	}
 	return explainStore(err)
 }

@@ -1,5 +1,7 @@
 package config
 
+import "fmt"
+
 const sectionKerberos = "Kerberos"
 
 // Who we are on a secured cluster, and the delegation tokens of applications.
@@ -20,7 +22,7 @@ var (
 	DelegationTokens = boolean(sectionKerberos, "security.delegation.tokens.enabled", "true",
 		"Whether delegation tokens are got for applications, and got anew by them; without it they have those of HADOOP_TOKEN_FILE_LOCATION alone.",
 		alias("security.kerberos.fetch.delegation-token"))
-	TokenRenewalRatio = float(sectionKerberos, "security.delegation.tokens.renewal.time-ratio", "0.75",
+	TokenRenewalRatio = declare("Double", parseRatio, sectionKerberos, "security.delegation.tokens.renewal.time-ratio", "0.75",
 		"The part of the tokens' life, above 0 and below 1, after which an application with a key table renews them or gets new ones.",
 		alias("security.kerberos.tokens.renewal.time-ratio"))
 	TokenRenewalBackoff = duration(sectionKerberos, "security.delegation.tokens.renewal.retry.backoff", "1 h",
@@ -30,3 +32,12 @@ var (
 	LocalizedKeytab = text(sectionKerberos, "yarn.security.kerberos.localized-keytab-path", "krb5.keytab",
 		"The key table's name in the JobManager's container; with yarn.security.kerberos.ship-local-keytab: false its path on all nodes.")
 )
+
+// parseRatio reads a part of something.
+func parseRatio(text string) (float64, error) {
+	v, err := parseFloat(text)
+	if err == nil && (v <= 0 || v >= 1) {
+		err = fmt.Errorf("%v is out of bounds; expected more than 0 and less than 1", v)
+	}
+	return v, err
+}

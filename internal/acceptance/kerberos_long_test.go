@@ -9,6 +9,7 @@ import (
 
 	"github.com/weft-project/weft/internal/devcluster"
 	"github.com/weft-project/weft/internal/hadoop/krb"
+	"github.com/weft-project/weft/security/identity"
 )
 
 // outlived bounds the time in which several lives of tokens pass.
@@ -19,18 +20,29 @@ const outlived = 20 * time.Minute
 func TestTokensOutlived(t *testing.T) {
 	c := devcluster.Private(t, devcluster.Options{NodeManagers: 1, Kerberos: &devcluster.Kerberos{
 		TicketLife: time.Minute, TicketRenew: 2 * time.Minute, TokenRenew: 40 * time.Second, TokenLife: 80 * time.Second}})
-	u := newSecured(t, c, devcluster.Owner)
-	j := u.heldAlone(u.with(krb.EnvKeytab+"="+c.Keytab(devcluster.Owner)), inAM, "outlived")
+	u, acting := newSecured(t, c, devcluster.Owner), newSecured(t, c, devcluster.Other)
+	jobs := []*heldJob{
+		u.heldAlone(u.with(krb.EnvKeytab+"="+c.Keytab(devcluster.Owner)), inAM, "outlived"),
+		// Somebody with a key table of his own acts for another.
+		acting.heldAlone(acting.with(krb.EnvKeytab+"="+c.Keytab(devcluster.Gateway), krb.EnvPrincipal+"="+c.Principal(devcluster.Gateway),
+			identity.EnvProxyUser+"="+devcluster.Other), inAM, "outlived"),
+	}
 	look := time.NewTicker(time.Second)
 	defer look.Stop()
 	deadline := time.After(outlived)
-	for strings.Count(j.file("jobmanager.log"), "new delegation tokens were got") < 4 {
-		select {
-		case <-look.C:
-		case <-deadline:
-			t.Fatalf("waited in vain for new tokens:\n%s", j.file("jobmanager.log"))
+	for _, j := range jobs {
+		for strings.Count(j.file("jobmanager.log"), "new delegation tokens were got") < 4 {
+			select {
+			case <-look.C:
+			case <-deadline:
+				t.Fatalf("waited in vain for new tokens:\n%s", j.file("jobmanager.log"))
+			}
 		}
 	}
-	j.release()
-	j.finished()
+	for _, j := range jobs {
+		j.release()
+	}
+	for _, j := range jobs {
+		j.finished()
+	}
 }

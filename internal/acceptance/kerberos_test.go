@@ -81,7 +81,7 @@ func TestKerberos(t *testing.T) {
 	}
 }
 
-// Without a ticket, with a wrong key table or an expired ticket every command says so in one sentence, before anything else.
+// Without a ticket, with a wrong key table, without a KDC or with an expired ticket every command says so in one sentence, before anything else.
 func nobody(t *testing.T, c *devcluster.Cluster) {
 	u := newSecured(t, c, devcluster.Owner)
 	job := u.example("wordcount")
@@ -91,23 +91,30 @@ func nobody(t *testing.T, c *devcluster.Cluster) {
 		{"weft", "cancel", "-yid", "application_1_0001", "00000000000000000000000000000001"}, {"weft", "logs", "application_1_0001"},
 	}
 	for _, words := range commands {
-		u.one(u.user, "no kerberos ticket of owner@WEFT.TEST: ", "run kinit owner@WEFT.TEST", words...)
+		u.one(u.user, 2, "no kerberos ticket of owner@WEFT.TEST: ", "run kinit owner@WEFT.TEST", words...)
 	}
 	list := commands[4]
-	u.one(u.with(krb.EnvKeytab+"="+c.Keytab(devcluster.Other)), "key table "+c.Keytab(devcluster.Other), "owner@WEFT.TEST", list...)
-	u.one(u.with(krb.EnvKeytab+"="+filepath.Join(u.home, "none")), "key table "+filepath.Join(u.home, "none"), "no such file", list...)
+	u.one(u.with(krb.EnvKeytab+"="+c.Keytab(devcluster.Other)), 2, "key table "+c.Keytab(devcluster.Other), "owner@WEFT.TEST", list...)
+	u.one(u.with(krb.EnvKeytab+"="+filepath.Join(u.home, "none")), 2, "key table "+filepath.Join(u.home, "none"), "no such file", list...)
+	if err := c.StopDaemon("kdc"); err != nil {
+		t.Fatal(err)
+	}
+	u.one(u.with(krb.EnvKeytab+"="+c.Keytab(devcluster.Owner)), 3, "no KDC answers", "owner@WEFT.TEST", list...)
+	if err := c.StartDaemon(t.Context(), "kdc"); err != nil {
+		t.Fatal(err)
+	}
 	u.kinit("-l", "1s")
 	u.until("the ticket is over", func() bool { return strings.Contains(u.do(list[0], list[1:]...).stderr, "kerberos ticket expired") })
-	u.one(u.user, "kerberos ticket expired: that of owner@WEFT.TEST", "run kinit owner@WEFT.TEST", list...)
+	u.one(u.user, 2, "kerberos ticket expired: that of owner@WEFT.TEST", "run kinit owner@WEFT.TEST", list...)
 }
 
 // one checks that a command ends with one sentence that says two things.
-func (u *secured) one(as *user, what, next string, words ...string) {
+func (u *secured) one(as *user, code int, what, next string, words ...string) {
 	u.t.Helper()
 	r := as.do(words[0], words[1:]...)
-	if r.code != 2 || !strings.HasPrefix(r.stderr, "Error: ") || strings.Count(r.stderr, "\n") != 1 || r.stdout != "" ||
+	if r.code != code || !strings.HasPrefix(r.stderr, "Error: ") || strings.Count(r.stderr, "\n") != 1 || r.stdout != "" ||
 		!strings.Contains(r.stderr, what) || !strings.Contains(r.stderr, next) {
-		u.t.Errorf("%v: expected one sentence with %q and %q: %s", words, what, next, r)
+		u.t.Errorf("%v: expected exit code %d and one sentence with %q and %q: %s", words, code, what, next, r)
 	}
 }
 
@@ -130,7 +137,7 @@ func securedSession(t *testing.T, c *devcluster.Cluster) {
 	// Nothing in this home: application and access are found by the tokens that YARN gave the JobManager's container.
 	tokens := filepath.Join(u.container(app, "jobmanager"), "container_tokens")
 	u.destroy()
-	u.one(u.user, "no kerberos ticket of owner@WEFT.TEST", "run kinit", "weft", "list")
+	u.one(u.user, 2, "no kerberos ticket of owner@WEFT.TEST", "run kinit", "weft", "list")
 	bare := newSecured(t, c, devcluster.Owner)
 	listed := bare.with(token.EnvFile+"="+tokens).ok("weft", "list", "-yid", app, "-a")
 	if !strings.Contains(listed.stdout, "FINISHED") {
@@ -301,7 +308,10 @@ func tokensReplaced(t *testing.T, c *devcluster.Cluster) {
 			return err == nil && string(now) != string(before)
 		})
 	}
-	u.useless(filepath.Join(master, "container_tokens"), filepath.Join(worker, "container_tokens"))
+	old := filepath.Join(master, "container_tokens")
+	u.useless(old, filepath.Join(worker, "container_tokens"))
+	bare := newSecured(t, c, devcluster.Owner)
+	bare.one(bare.with(token.EnvFile+"="+old), 2, "HADOOP_TOKEN_FILE_LOCATION names tokens that are of no use any more", "run kinit", "weft", "list", "-yid", j.app)
 	j.release()
 	j.finished()
 	if _, err := os.Stat(filepath.Join(worker, "krb5.keytab")); !errors.Is(err, fs.ErrNotExist) {
