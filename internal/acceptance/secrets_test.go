@@ -7,7 +7,6 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"maps"
 	"net"
@@ -18,7 +17,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/weft-project/weft/internal/devcluster"
 	"github.com/weft-project/weft/rest"
@@ -50,8 +48,8 @@ func (n needles) absent(t *testing.T, where string, text []byte) {
 	}
 }
 
-// secrets are those of an application and of its jobs.
-func (u *user) secrets(app string, jobs ...string) needles {
+// secret is the application's.
+func (u *user) secret(app string) security.Secret {
 	u.t.Helper()
 	b, err := u.c.ReadFile(u.t.Context(), u.hdfs+"/.weft/staging/"+app+"/secret")
 	if err != nil {
@@ -61,6 +59,13 @@ func (u *user) secrets(app string, jobs ...string) needles {
 	if err != nil {
 		u.t.Fatal(err)
 	}
+	return s
+}
+
+// secrets are those of an application and of its jobs.
+func (u *user) secrets(app string, jobs ...string) needles {
+	u.t.Helper()
+	s := u.secret(app)
 	n := needles{"the planted secret": []byte(planted)}
 	n.add("the application's secret", s)
 	n.add("the owner's token", s.Derive(security.LabelRESTOwner))
@@ -343,9 +348,9 @@ func listening(t *testing.T, p devcluster.Proc) []int {
 func TestStrangersAreRefused(t *testing.T) {
 	u := newUser(t)
 	app := u.session("-jm", "768", "-tm", "1024", "-s", "1")
-	words := text(300, 6)
-	input := u.put("in.txt", words)
-	run := u.start("", "weft", "run", "-p", "2", testJob(t), "-mode", "slow", "-pause", "25ms", "-input", input, "-output", u.out("slow"))
+	words := text(300, 6) + "hold\n"
+	input, gate := u.put("in.txt", words), filepath.Join(t.TempDir(), "gate")
+	run := u.start("", "weft", "run", "-p", "2", testJob(t), "-mode", "gate", "-gate", gate, "-input", input, "-output", u.out("slow"))
 	run.says("Job has been submitted")
 	job := u.submitted(run.stdout.String())
 	u.until("workers listen", func() bool {
@@ -373,8 +378,16 @@ func TestStrangersAreRefused(t *testing.T) {
 	if pages != 1 || others["jobmanager"] != 1 || others["worker"] != 2 || others["taskmanager"] != 0 {
 		t.Errorf("listening: REST %d, others %v", pages, others)
 	}
-	garbage(t, ports)
-	u.withoutToken(app, job)
+	// All of it at once, as it would come.
+	var all sync.WaitGroup
+	all.Go(func() { garbage(t, ports) })
+	all.Go(func() { requests(t, u.address(app)) })
+	all.Go(func() { wrongSecrets(t, ports, u.secret(app), job) })
+	all.Wait()
+	crowd(t, keys(ports, u.address(app)), func() { u.withoutToken(app, job) })
+	if err := os.WriteFile(gate, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
 	if r := run.wait(); r.code != 0 || strings.Contains(r.stderr, "RESTARTING") {
 		t.Errorf("the job did not go on: %s", r)
 	}
@@ -409,38 +422,16 @@ func garbage(t *testing.T, ports map[string]string) {
 	t.Helper()
 	texts := []string{"GET / HTTP/1.1\r\nHost: x\r\n\r\n", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\x00\x00\x00\x04\x00\x00\x00\x00\x00", "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
 		strings.Repeat("\x00", 4096), strings.Repeat("\xff", 1<<16), "\r\n", ""}
+	texts = append(texts, handshakes()...)
 	var all sync.WaitGroup
 	for address, who := range ports {
 		for _, text := range texts {
 			all.Go(func() {
-				if err := dropped(address, text); err != nil {
+				if err := droppedAfter(address, text, 256); err != nil {
 					t.Errorf("%s at %s, told %.20q: %v", who, address, text, err)
 				}
 			})
 		}
 	}
 	all.Wait()
-}
-
-// dropped sends a text and waits until the other side hangs up.
-func dropped(address, text string) error {
-	conn, err := net.Dial("tcp", address)
-	if err != nil {
-		return err
-	}
-	defer conn.Close()
-	if err := conn.SetDeadline(time.Now().Add(3 * security.HandshakeTimeout)); err != nil {
-		return err
-	}
-	// It may hang up before all is sent.
-	_, _ = conn.Write([]byte(text))
-	answer, err := io.ReadAll(conn)
-	var late net.Error
-	if errors.As(err, &late) && late.Timeout() {
-		return errors.New("the connection is kept")
-	}
-	if len(answer) > 256 {
-		return fmt.Errorf("%d bytes in answer", len(answer))
-	}
-	return nil
 }
