@@ -22,6 +22,9 @@ func TestOptions(t *testing.T) {
 		{Options{DataNodes: -1}, "-1 DataNodes: expected 1 to 6"},
 		{Options{Profile: "x"}, `profile "x": expected "vmem"`},
 		{Options{Conf: map[string]map[string]string{"yarn.xml": nil}}, `configuration file "yarn.xml": expected core-site.xml`},
+		{Options{KDCOnly: true}, "needs Options.Kerberos"},
+		{Options{Kerberos: &Kerberos{Protection: "strong"}}, `protection "strong": expected authentication, integrity or privacy`},
+		{Options{Kerberos: &Kerberos{TokenLife: time.Millisecond}}, "expected whole seconds"},
 		{Options{Queues: []Queue{{Name: "a", Capacity: 90}}}, "add up to 90 %, expected 100"},
 	} {
 		if _, err := tt.o.withDefaults(); err == nil || !strings.Contains(err.Error(), tt.want) {

@@ -70,6 +70,9 @@ func (o Options) withDefaults() (Options, error) {
 	if o.DataNodes == 0 {
 		o.DataNodes = 1
 	}
+	if o.KDCOnly && o.Kerberos == nil {
+		return o, fmt.Errorf("devcluster: a cluster of nothing but a KDC needs Options.Kerberos")
+	}
 	if o.KDCOnly {
 		o.DataNodes = 0
 	}

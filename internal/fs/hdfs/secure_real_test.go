@@ -29,7 +29,7 @@ func TestToken(t *testing.T) {
 			hdfsSite["dfs.namenode.delegation.token.always-use"] = "true"
 			hdfsSite["dfs.block.access.token.enable"] = "true"
 			hdfsSite["dfs.encrypt.data.transfer"] = "true"
-			testToken(t, devcluster.Private(t, devcluster.Options{Conf: map[string]map[string]string{
+			testToken(t, devcluster.Private(t, devcluster.Options{HDFSOnly: true, Conf: map[string]map[string]string{
 				"core-site.xml": {"hadoop.rpc.protection": "privacy"}, "hdfs-site.xml": hdfsSite}}))
 		})
 	}
