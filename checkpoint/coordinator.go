@@ -31,6 +31,7 @@ type Coordinator struct {
 	inDoubt   bool
 	publishes *pending
 	waiting   map[Task]bool
+	aborted   []Ref // the newest of those whose late acknowledgements bring garbage
 	counts    Counts
 	history   []Record
 }
@@ -149,10 +150,11 @@ func (c *Coordinator) Acknowledge(a Ack, now time.Time) []Action {
 	return append(c.advance(p, now), c.step(now)...)
 }
 
-// late throws away what an acknowledgement brought that nobody waits for.
+// late throws away what an acknowledgement brought that nobody waits for. It must be of a checkpoint that is known to have been aborted: one
+// that comes twice is of a complete one, perhaps, and whatever else is left is found as garbage.
 func (c *Coordinator) late(a Ack) []Action {
-	if a.Epoch != c.epoch || c.published(a.Ref) || c.find(a.Ref) != nil {
-		return nil // the next leader's, or needed
+	if !slices.Contains(c.aborted, a.Ref) {
+		return nil
 	}
 	needed := c.needed()
 	files := slices.DeleteFunc(a.Files(), func(f string) bool { return needed[f] })
@@ -199,6 +201,13 @@ func (c *Coordinator) Finished(t Task, attempt int, now time.Time) []Action {
 			out = append(out, c.advance(p, now)...)
 		}
 	}
+	if len(c.working()) == 0 {
+		for _, p := range slices.Clone(c.pending) {
+			if p.Kind == Periodic && !p.publishing {
+				out = append(out, c.abort(p, errors.New("the job has come to its end"), false, now)...)
+			}
+		}
+	}
 	return append(out, c.step(now)...)
 }
 
@@ -241,6 +250,11 @@ func (c *Coordinator) live() []Member {
 		}
 	}
 	return out
+}
+
+// working are the tasks that run, coordinator tasks left out: those go on until the others have ended.
+func (c *Coordinator) working() []Member {
+	return c.selected(func(m Member) bool { return !c.graph.Vertices[m.Vertex].Coordinator })
 }
 
 func (g *Graph) name(t Task) string {

@@ -22,6 +22,7 @@ type pending struct {
 	ended    map[Task]Member
 	acks     map[Task]Ack
 	told     map[Task]bool // roots that were triggered
+	last     []Task        // tasks that waited for it as their last one
 	phase    phase
 	// publishing: the storage is being asked; nothing aborts it any more.
 	publishing bool
@@ -42,19 +43,17 @@ func (c *Coordinator) mayTrigger() bool {
 	if !c.running || c.inDoubt || c.stopped != nil {
 		return false
 	}
-	alive := false
 	for _, m := range c.members {
 		if m.Finished && !c.s.AfterTasksFinish {
 			return false
 		}
-		alive = alive || !m.Finished
 	}
 	for _, p := range c.pending {
 		if p.Kind == Stop {
 			return false
 		}
 	}
-	return alive
+	return len(c.working()) > 0
 }
 
 // periodicAt is when the next periodic checkpoint may be begun.
@@ -65,17 +64,12 @@ func (c *Coordinator) periodicAt() time.Time {
 	return c.due
 }
 
-// allWait: every task that runs waits for its last checkpoint, coordinator tasks left out: they go on until the others have ended.
+// allWait: every task that works waits for its last checkpoint.
 func (c *Coordinator) allWait() bool {
 	if len(c.waiting) == 0 || len(c.pending) > 0 {
 		return false
 	}
-	for t, m := range c.members {
-		if !m.Finished && !c.waiting[t] && !c.graph.Vertices[t.Vertex].Coordinator {
-			return false
-		}
-	}
-	return true
+	return !slices.ContainsFunc(c.working(), func(m Member) bool { return !c.waiting[m.Task] })
 }
 
 // step begins what can be begun: requests first.
@@ -102,6 +96,9 @@ func (c *Coordinator) begin(r request, now time.Time) []Action {
 	p := &pending{Barrier: Barrier{Ref: Ref{c.epoch, c.next}, Kind: r.Kind, Drain: r.Drain, Canonical: r.Kind != Periodic, Target: r.Target},
 		request: r.ID, triggered: now, deadline: now.Add(c.s.Timeout), expected: map[Task]Member{}, ended: map[Task]Member{}, acks: map[Task]Ack{}, told: map[Task]bool{}}
 	c.next++
+	for t := range c.waiting {
+		p.last = append(p.last, t)
+	}
 	for t, m := range c.members {
 		if m.Finished {
 			p.ended[t] = m
@@ -299,7 +296,9 @@ func merge(ops []manifest.Operator) []manifest.Operator {
 // abort gives a checkpoint up. counts: it is one of the failures that are tolerated only so often.
 func (c *Coordinator) abort(p *pending, reason error, counts bool, now time.Time) []Action {
 	c.remove(p)
-	c.lastEnd = now
+	if c.lastEnd = now; p.Kind == Periodic {
+		c.aborted = append(c.aborted[max(0, len(c.aborted)-maxAborted+1):], p.Ref)
+	}
 	c.counts.Failed++
 	out := []Action{NotifyAborted{Ref: p.Ref, Tasks: c.live(), Continue: p.Kind == Stop && !p.Drain}}
 	if p.phase != flowing {
@@ -327,6 +326,9 @@ func (c *Coordinator) abort(p *pending, reason error, counts bool, now time.Time
 	}
 	return out
 }
+
+// maxAborted is how many aborted checkpoints are remembered: more than may be on their way at a time.
+const maxAborted = 64
 
 // TolerableKey names the option that bounds failures, for people.
 const TolerableKey = "execution.checkpointing.tolerable-failed-checkpoints allows"

@@ -52,7 +52,7 @@ func (c *Coordinator) Request(r Request, now time.Time) ([]Action, error) {
 			return nil, fmt.Errorf("%s: %s has ended, and execution.checkpointing.checkpoints-after-tasks-finish is off", r.Kind, c.graph.name(t))
 		}
 	}
-	if len(c.live()) == 0 {
+	if len(c.working()) == 0 {
 		return nil, ErrNotRunning
 	}
 	c.requests = append(c.requests, r)

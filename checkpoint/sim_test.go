@@ -95,7 +95,10 @@ func (w *world) ended() bool {
 	return true
 }
 
-func (w *world) done() bool { return !w.stopping && w.ended() }
+// done: the job has ended, perhaps before somebody came to stop it.
+func (w *world) done() bool {
+	return w.ended() && (!w.stopping || w.leader.coord != nil && w.leader.coord.Stopped() == nil)
+}
 
 // stoppedFor: the leader has stopped the job with a savepoint, and all tasks have ended or failed since.
 func (w *world) stoppedFor() bool {

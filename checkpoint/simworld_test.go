@@ -296,6 +296,9 @@ func (r *run) follow(s align.Step, came *checkpoint.Barrier) {
 		a := checkpoint.Ack{Ref: b.Ref, Task: r.slot.task, Attempt: r.attempt, Operators: []manifest.Operator{op}}
 		// What an attempt has sent may arrive after its end.
 		r.send(func(l *leader) { l.acknowledge(a) })
+		if r.w.chance(6) {
+			r.w.after(int64(r.w.rng.IntN(100)), func() { r.send(func(l *leader) { l.acknowledge(a) }) })
+		}
 	})
 }
 

@@ -72,6 +72,11 @@ func (c *Coordinator) complete(p *pending, now time.Time) []Action {
 	m := c.assemble(p)
 	c.remove(p)
 	c.lastEnd, c.failures = now, 0
+	if p.Kind != Savepoint {
+		for _, t := range p.last {
+			delete(c.waiting, t) // it ends when it hears of this one
+		}
+	}
 	c.counts.Completed++
 	out := c.ended(p, now, nil)
 	answer := Answer{Request: p.request, Ref: p.Ref, Path: p.path}
@@ -154,11 +159,6 @@ func (c *Coordinator) needed() map[string]bool {
 		}
 	}
 	return files
-}
-
-// published tells that a ref is one of the completed checkpoints.
-func (c *Coordinator) published(ref Ref) bool {
-	return slices.ContainsFunc(c.completed, func(d *Completed) bool { return d.Ref == ref })
 }
 
 // Damaged says that a completed checkpoint cannot be restored from, as its reader has found. The next RestorePoint is the one before it;
