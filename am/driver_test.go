@@ -163,7 +163,7 @@ func startDriver(t *testing.T, change func(*driverOptions, *fakeMaster)) (*drive
 		request: yarnrpc.Request{Resource: yarnrpc.Resource{MemoryMB: 1024, VCores: 1}, Priority: 1},
 		busy:    time.Millisecond, idle: time.Hour, log: slog.New(slog.DiscardHandler),
 		failures: failureLimits{max: -1, pause: 3 * time.Second, nodeMax: 3, nodeTime: time.Hour},
-		earlier:  newEarlier(&fakeNodes{}, slog.New(slog.DiscardHandler)),
+		earlier:  newEarlier(&fakeNodes{}, yarnrpc.AttemptID{Number: 2}, slog.New(slog.DiscardHandler)),
 		nodeName: func(n yarnrpc.NodeID) string { return n.Host }, logURL: logURLs(hadoopconf.New(nil), "ada"),
 	}
 	if change != nil {

@@ -27,7 +27,9 @@ type stopper interface {
 // could still commit (F3).
 type earlier struct {
 	nodes stopper
-	log   *slog.Logger
+	// own is this attempt: a ResourceManager that has restarted names its containers, too.
+	own yarnrpc.AttemptID
+	log *slog.Logger
 
 	mu   sync.Mutex
 	left map[yarnrpc.ContainerID]context.CancelFunc
@@ -36,8 +38,8 @@ type earlier struct {
 	sealed bool
 }
 
-func newEarlier(nodes stopper, log *slog.Logger) *earlier {
-	return &earlier{nodes: nodes, log: log, left: map[yarnrpc.ContainerID]context.CancelFunc{}, none: make(chan struct{})}
+func newEarlier(nodes stopper, own yarnrpc.AttemptID, log *slog.Logger) *earlier {
+	return &earlier{nodes: nodes, own: own, log: log, left: map[yarnrpc.ContainerID]context.CancelFunc{}, none: make(chan struct{})}
 }
 
 // begin stops what was there when this attempt registered.
@@ -54,7 +56,7 @@ func (e *earlier) stop(ctx context.Context, list []yarnrpc.Container) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	for _, c := range list {
-		if e.left[c.ID] != nil {
+		if c.ID.Attempt == e.own || e.left[c.ID] != nil {
 			continue
 		}
 		e.log.Info("stopping a container of the attempt before", "container", c.ID.String(), "node", c.Node.String())

@@ -60,7 +60,7 @@ func (n *fakeNodes) until(t *testing.T, what string, ok func() bool) {
 }
 
 func earlierContainer(n int64) yarnrpc.Container {
-	return yarnrpc.Container{ID: yarnrpc.ContainerID{Number: n}, Node: yarnrpc.NodeID{Host: "h", Port: 1}}
+	return yarnrpc.Container{ID: yarnrpc.ContainerID{Attempt: yarnrpc.AttemptID{Number: 1}, Number: n}, Node: yarnrpc.NodeID{Host: "h", Port: 1}}
 }
 
 func isGone(e *earlier) bool {
@@ -75,7 +75,7 @@ func isGone(e *earlier) bool {
 // Jobs of the attempt before begin again when YARN says that each of its containers has ended, by whichever way it says so.
 func TestEarlierContainers(t *testing.T) {
 	n := &fakeNodes{state: yarnrpc.ContainerRunning, err: errors.New("connection refused")}
-	e := newEarlier(n, slog.New(slog.DiscardHandler))
+	e := newEarlier(n, yarnrpc.AttemptID{Number: 2}, slog.New(slog.DiscardHandler))
 	if isGone(e) {
 		t.Fatal("gone before it is known what there was")
 	}
@@ -105,7 +105,7 @@ func TestEarlierContainers(t *testing.T) {
 // Without the word of anybody who has seen the end nothing is gone.
 func TestEarlierContainersNotSeen(t *testing.T) {
 	n := &fakeNodes{lost: true}
-	e := newEarlier(n, slog.New(slog.DiscardHandler))
+	e := newEarlier(n, yarnrpc.AttemptID{Number: 2}, slog.New(slog.DiscardHandler))
 	e.begin(t.Context(), []yarnrpc.Container{earlierContainer(1)})
 	n.until(t, "a question", func() bool { return n.asked > 0 })
 	e.completed(yarnrpc.ContainerStatus{ID: earlierContainer(1).ID, ExitStatus: yarnrpc.ExitAborted})
@@ -115,7 +115,9 @@ func TestEarlierContainersNotSeen(t *testing.T) {
 	if isGone(e) {
 		t.Error("gone although nobody has seen it")
 	}
-	none := newEarlier(n, slog.New(slog.DiscardHandler))
-	none.begin(t.Context(), nil)
+	none := newEarlier(n, yarnrpc.AttemptID{Number: 2}, slog.New(slog.DiscardHandler))
+	own := earlierContainer(7)
+	own.ID.Attempt.Number = 2
+	none.begin(t.Context(), []yarnrpc.Container{own})
 	none.gone(t.Context())
 }

@@ -321,7 +321,7 @@ func (a *application) driverOptions(jobManager string) (driverOptions, error) {
 	if expiry, err := a.hadoop.GetDuration("yarn.am.liveness-monitor.expiry-interval-ms", 10*time.Minute, time.Millisecond); err == nil && idle > expiry/3 {
 		idle = expiry / 3
 	}
-	a.earlier = newEarlier(a.master.Nodes(), a.Log)
+	a.earlier = newEarlier(a.master.Nodes(), a.master.Attempt(), a.Log)
 	launch, err := taskManagerLaunch(a.manifest, a.config, a.sizes, jobManager, a.who.Credentials)
 	return driverOptions{
 		master: a.master, starter: a.master.Nodes(),
