@@ -38,5 +38,5 @@ func TestConformance(t *testing.T) { hatest.Run(t, harness()) }
 func TestSimulation(t *testing.T) {
 	h := harness()
 	h.New = func(*testing.T) hatest.Site { return site(newMemFS(), "/ha") }
-	hatest.Simulate(t, h, 1, hatest.Seeds(t, 250))
+	hatest.Simulate(t, h, 1, hatest.Seeds(t, 60))
 }

@@ -34,4 +34,4 @@ func harness() hatest.Harness {
 
 func TestConformance(t *testing.T) { hatest.Run(t, harness()) }
 
-func TestSimulation(t *testing.T) { hatest.Simulate(t, harness(), 1, hatest.Seeds(t, 500)) }
+func TestSimulation(t *testing.T) { hatest.Simulate(t, harness(), 1, hatest.Seeds(t, 150)) }

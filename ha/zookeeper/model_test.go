@@ -367,4 +367,4 @@ func modelHarness() hatest.Harness {
 
 func TestModelConformance(t *testing.T) { hatest.Run(t, modelHarness()) }
 
-func TestSimulation(t *testing.T) { hatest.Simulate(t, modelHarness(), 1, hatest.Seeds(t, 250)) }
+func TestSimulation(t *testing.T) { hatest.Simulate(t, modelHarness(), 1, hatest.Seeds(t, 60)) }
