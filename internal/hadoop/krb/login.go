@@ -76,6 +76,8 @@ type Login struct {
 	// ends with the caller's context.
 	turn chan struct{}
 	tgt  *Ticket
+	// tried is when another ticket-granting ticket was last asked for.
+	tried time.Time
 	// services are tickets for services and for other realms' KDCs, by server.
 	services map[string]*Ticket
 }
@@ -212,9 +214,10 @@ func (l *Login) Check(ctx context.Context) (until time.Time, err error) {
 // granting gives a ticket-granting ticket with time left: a new one, a renewed one, or as long as it lasts the old one.
 func (l *Login) granting(ctx context.Context) (*Ticket, error) {
 	now := l.o.Now()
-	if l.tgt != nil && !l.tgt.used(now) {
+	if l.tgt != nil && (!l.tgt.aging(now) || l.tgt.End.After(now) && now.Sub(l.tried).Abs() < l.tgt.patience()) {
 		return l.tgt, nil
 	}
+	l.tried = now
 	err := l.refresh(ctx)
 	if err != nil {
 		if l.tgt != nil && l.tgt.End.After(now) && ctx.Err() == nil {
@@ -247,7 +250,7 @@ func (l *Login) refresh(ctx context.Context) error {
 	if err := l.readCache(); err != nil && (l.tgt == nil || !l.tgt.End.After(now)) {
 		return err
 	}
-	if !l.tgt.used(now) {
+	if !l.tgt.aging(now) {
 		clear(l.services)
 		return nil
 	}

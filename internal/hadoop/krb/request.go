@@ -40,6 +40,12 @@ func (t *Ticket) used(now time.Time) bool {
 	return t.End.Sub(now) < min(t.End.Sub(t.Start)/5, allowedSkew)
 }
 
+// aging tells of a ticket-granting ticket that it is time for the next: early enough for a KDC that is down for a while.
+func (t *Ticket) aging(now time.Time) bool { return t.End.Sub(now) < t.End.Sub(t.Start)/5 }
+
+// patience is how long after a try to replace a ticket-granting ticket the next one is made, while the old one lasts.
+func (t *Ticket) patience() time.Duration { return min(t.End.Sub(t.Start)/100, 30*time.Second) }
+
 // body makes what requests to a KDC have in common.
 func (l *Login) body(client, server Principal, till, renewTill time.Time) messages.KDCReqBody {
 	b := messages.KDCReqBody{KDCOptions: types.NewKrbFlags(), Realm: server.Realm, CName: client.name(), SName: server.name(),
