@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/netip"
 	"strings"
+	"time"
 )
 
 // minToken is the shortest token accepted, in characters: 128 bits in hexadecimal.
@@ -124,8 +125,7 @@ func (s *Server) authenticated(next http.Handler) http.Handler {
 		who, err := s.auth.identify(w, r)
 		if known := (*Error)(nil); errors.As(err, &known) {
 			s.log.Debug("request refused", "method", r.Method, "path", r.URL.Path, "peer", r.RemoteAddr, "reason", err)
-			// Who is refused keeps no connection.
-			w.Header().Set("Connection", "close")
+			hangUp(w)
 			writeErrors(w, known.Status, known.Message)
 			return
 		}
@@ -148,9 +148,16 @@ func (s *Server) refuse(w http.ResponseWriter, r *http.Request, reason error) {
 		w.Header().Add("WWW-Authenticate", `Basic realm="weft: any user name, the owner's token as password", charset="UTF-8"`)
 	}
 	w.Header().Add("WWW-Authenticate", `Bearer realm="weft"`)
-	// Who is refused keeps no connection.
-	w.Header().Set("Connection", "close")
+	hangUp(w)
 	writeErrors(w, http.StatusUnauthorized, unauthorized(reason.Error()))
+}
+
+// hangUp ends the connection with the answer: who is refused keeps none, and a body that is still to come is waited for no longer
+// than headers are.
+func hangUp(w http.ResponseWriter) {
+	w.Header().Set("Connection", "close")
+	// It fails where there is no connection, in tests.
+	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(readHeaderTimeout))
 }
 
 func unauthorized(reason string) string {
