@@ -39,6 +39,9 @@ type Listener struct {
 
 	mu      sync.Mutex
 	pending []*pendingConn // oldest first
+	// refusals counts those since period began.
+	refusals int
+	period   time.Time
 }
 
 // pendingConn is one handshake in hand.
@@ -51,7 +54,7 @@ var errCrowded = errors.New("too many connections are waiting for their handshak
 
 // NewListener wraps inner. limit bounds pending handshakes (0: DefaultPending). Which secret a client must know is
 // said by secretFor, from the client's unproven hello; hello is what we say about ourselves. A refused client costs one
-// line in log. The listener owns inner.
+// line in log, as long as there are not many. The listener owns inner.
 func NewListener(inner net.Listener, limit int, secretFor func(hello []byte) (Secret, error), hello []byte, log *slog.Logger) *Listener {
 	ctx, cancel := context.WithCancel(context.Background())
 	l := &Listener{
@@ -140,6 +143,34 @@ func (l *Listener) remove(p *pendingConn) bool {
 	return false
 }
 
+// A stranger must not fill the disk with our lines about it: refusals beyond refusalLines in a refusalPeriod are only counted.
+const (
+	refusalLines  = 20
+	refusalPeriod = time.Minute
+)
+
+// refused writes one line about a refused client, unless there were too many lately.
+func (l *Listener) refused(err error) {
+	l.mu.Lock()
+	now := time.Now()
+	unsaid := 0
+	if now.Sub(l.period) > refusalPeriod {
+		unsaid, l.period, l.refusals = l.refusals-refusalLines, now, 0
+	}
+	l.refusals++
+	say, last := l.refusals <= refusalLines, l.refusals == refusalLines
+	l.mu.Unlock()
+	if unsaid > 0 {
+		l.log.Warn("connections were refused without a line for each", "listen", l.inner.Addr().String(), "count", unsaid)
+	}
+	if say {
+		l.log.Warn("connection refused", "listen", l.inner.Addr().String(), "error", err)
+	}
+	if last {
+		l.log.Warn("more connections are refused; they are only counted for a while", "listen", l.inner.Addr().String(), "while", refusalPeriod)
+	}
+}
+
 // run does one handshake and hands the connection to Accept.
 func (l *Listener) run(p *pendingConn) {
 	defer l.done.Done()
@@ -150,7 +181,7 @@ func (l *Listener) run(p *pendingConn) {
 	if err != nil {
 		_ = p.conn.Close()
 		if l.ctx.Err() == nil {
-			l.log.Warn("connection refused", "listen", l.inner.Addr().String(), "error", err)
+			l.refused(err)
 		}
 		return
 	}

@@ -10,6 +10,7 @@ import (
 	"runtime"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -115,5 +116,26 @@ func TestListenerBoundsPending(t *testing.T) {
 	}
 	if closed != 7 {
 		t.Errorf("%d of the 7 oldest silent connections were closed", closed)
+	}
+}
+
+// A flood of strangers leaves few lines.
+func TestListenerBoundsLog(t *testing.T) {
+	l, log := listen(t, 0)
+	for range 5 * refusalLines {
+		c := dial(t, l)
+		if _, err := c.Write([]byte("GET / HTTP/1.1\r\n\r\n")); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := io.Copy(io.Discard, c); err != nil && !errors.Is(err, syscall.ECONNRESET) {
+			t.Fatal(err)
+		}
+	}
+	l.Close()
+	if n := strings.Count(log.String(), "connection refused"); n < 1 || n > 2*refusalLines {
+		t.Errorf("%d lines", n)
+	}
+	if !strings.Contains(log.String(), "only counted") {
+		t.Errorf("nobody says that lines are left out:\n%s", log)
 	}
 }
