@@ -99,6 +99,9 @@ func (s *Store) Campaign(ctx context.Context, c ha.Candidate) (ha.Term, error) {
 		t, err := s.stand(ctx, c, &w)
 		switch {
 		case err == nil && t != nil:
+			s.mu.Lock()
+			s.term = t
+			s.mu.Unlock()
 			s.work.Go(t.beat)
 			return t, nil
 		case err == nil:
@@ -184,7 +187,9 @@ func (s *Store) take(ctx context.Context, v view, c ha.Candidate, expired time.D
 	}
 	if err != nil {
 		// Nobody leads this epoch: nobody need wait for its lease.
-		return nil, errors.Join(err, s.Depose(context.WithoutCancel(ctx), ha.Leader{Epoch: next}))
+		last, cancel := context.WithTimeout(context.WithoutCancel(ctx), goodbye)
+		defer cancel()
+		return nil, errors.Join(err, s.Depose(last, ha.Leader{Epoch: next}))
 	}
 	return s.newTerm(owner, lease, sent), nil
 }

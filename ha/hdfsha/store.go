@@ -39,6 +39,9 @@ type Store struct {
 	ctx  context.Context // ends with Close
 	stop context.CancelFunc
 	work sync.WaitGroup
+
+	mu   sync.Mutex
+	term *term // the last one
 }
 
 var _ ha.Store = (*Store)(nil)
@@ -231,9 +234,21 @@ func createFile(ctx context.Context, files fs.FileSystem, p string, data []byte)
 	return w.Close()
 }
 
-// Close is ha.Store's.
+// goodbye bounds what a process that ends, or that gives up, still says to the others.
+const goodbye = 10 * time.Second
+
+// Close is ha.Store's. When the file system does not answer soon, the others wait for the lease.
 func (s *Store) Close() error {
+	s.mu.Lock()
+	t := s.term
+	s.mu.Unlock()
+	var err error
+	if t != nil && t.Lose(ha.ErrResigned) {
+		ctx, cancel := context.WithTimeout(context.Background(), goodbye)
+		defer cancel()
+		err = s.Depose(ctx, ha.Leader{Epoch: t.Epoch()})
+	}
 	s.stop()
 	s.work.Wait()
-	return nil
+	return err
 }

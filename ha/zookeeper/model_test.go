@@ -25,7 +25,6 @@ type model struct {
 	mu       sync.Mutex
 	nodes    map[string]*modelNode
 	watches  map[string][]modelWatch // fired by a change of the node
-	sessions int64
 	sequence int
 }
 
