@@ -158,6 +158,7 @@ func TestTokensEnd(t *testing.T) {
 		k.log = slog.New(slog.NewTextHandler(&log, nil))
 		go k.run(t.Context())
 		pass(6*day - time.Minute)
+		synctest.Wait()
 		if k.warning() != "" || log.Len() > 0 {
 			t.Errorf("too early: %q", log.String())
 		}
