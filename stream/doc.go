@@ -22,6 +22,8 @@
 // operator's identity. Functions given to them run in several goroutines and processes, one instance each where the …With
 // form makes them; what a plain function shares with others it must protect itself.
 //
+// Event time: AssignTimestamps, then Window and its functions, KeyedProcess with state and timers, and the joins.
+//
 // A value handed to a function is the function's to read; who keeps it beyond the call, or changes what it points to, copies it
 // first. Mistakes in the graph (a type that can not be encoded, a UID used twice) are returned by Execute with the
 // author's file and line.
