@@ -129,6 +129,14 @@ func (s *Snapshot) Foreign() *checkpoint.Completed {
 	return &checkpoint.Completed{Ref: checkpoint.Ref{Epoch: m.Epoch, ID: m.ID}, Manifest: &m, Foreign: true, Path: s.Path}
 }
 
+// Root is the URI of the directory that names of a completed checkpoint's files are relative to: what NewStateReader reads from.
+func (c *Checkpoints) Root(done *checkpoint.Completed) string {
+	if done.Manifest.Base != "" {
+		return done.Manifest.Base
+	}
+	return c.URI()
+}
+
 // Dispose removes a savepoint: its metadata first, then the directory with all that is in it.
 func Dispose(ctx context.Context, stores *fs.Registry, uri string) error {
 	s, err := OpenSnapshot(ctx, stores, uri)
