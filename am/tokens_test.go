@@ -17,6 +17,7 @@ import (
 
 // nameNode gives tokens that live for a day and at most for a week, as Hadoop's own settings say.
 type nameNode struct {
+	mu              sync.Mutex
 	issued, renewed int
 	// valid are the tokens at hand with the end of their present life.
 	valid map[string]time.Time
@@ -41,6 +42,8 @@ func (n *nameNode) token() token.Token {
 
 // DelegationToken is identity.Issuer's.
 func (n *nameNode) DelegationToken(context.Context, string) (token.Token, error) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
 	if n.away {
 		return token.Token{}, errors.New("the NameNode is away")
 	}
@@ -49,6 +52,8 @@ func (n *nameNode) DelegationToken(context.Context, string) (token.Token, error)
 
 // RenewDelegationToken is identity.Issuer's.
 func (n *nameNode) RenewDelegationToken(_ context.Context, t token.Token) (time.Time, error) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
 	d, err := t.Delegation()
 	if until := n.valid[string(t.Identifier)]; err != nil || n.away || until.Before(time.Now()) {
 		return time.Time{}, fmt.Errorf("renew: away %v, valid until %v, %w", n.away, until, err)
@@ -95,7 +100,23 @@ func (n *nameNode) good(t *testing.T, who *identity.Identity) bool {
 	if !ok {
 		t.Fatal("there is no token")
 	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
 	return n.valid[string(tok.Identifier)].After(time.Now())
+}
+
+// goAway sets whether it answers.
+func (n *nameNode) goAway(away bool) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.away = away
+}
+
+// calls are how many tokens it has given and how often it has renewed one.
+func (n *nameNode) calls() (issued, renewed int) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.issued, n.renewed
 }
 
 // With a key table there is a good token at every hour of half a year, at few calls.
@@ -114,8 +135,8 @@ func TestTokensForMonths(t *testing.T) {
 			}
 			pass(time.Hour)
 		}
-		if n.issued < 26 || n.issued > 60 || n.renewed > 400 {
-			t.Errorf("%d tokens, %d renewals in half a year", n.issued, n.renewed)
+		if issued, renewed := n.calls(); issued < 26 || issued > 60 || renewed > 400 {
+			t.Errorf("%d tokens, %d renewals in half a year", issued, renewed)
 		}
 		stop()
 		synctest.Wait()
@@ -130,12 +151,12 @@ func TestTokensAfterOutage(t *testing.T) {
 		ctx, stop := context.WithCancel(t.Context())
 		go k.run(ctx)
 		pass(6 * day)
-		n.away = true
+		n.goAway(true)
 		pass(23 * time.Hour)
 		if w := k.warning(); !strings.Contains(w, "the NameNode is away") {
 			t.Errorf("warning %q", w)
 		}
-		n.away = false
+		n.goAway(false)
 		for range 60 {
 			pass(time.Hour)
 			if !n.good(t, who) {
@@ -192,8 +213,8 @@ func TestTokensEnd(t *testing.T) {
 		if w := k.warning(); !strings.Contains(w, "have ended on") || strings.Count(log.String(), "level=ERROR") != 1 {
 			t.Errorf("afterwards: %q, log %q", w, log.String())
 		}
-		if n.issued != 1 {
-			t.Errorf("%d tokens were got", n.issued)
+		if issued, _ := n.calls(); issued != 1 {
+			t.Errorf("%d tokens were got", issued)
 		}
 	})
 }
