@@ -16,7 +16,6 @@ type general[K comparable, A any] struct {
 	// window has grown.
 	lazy    bool
 	fire    func(*Fired[K], *A)
-	copy    func(dst, src *A)
 	keys    *state.Table[K, []held[A]]
 	hash    func(K) uint64
 	f       *Fired[K]
@@ -46,7 +45,7 @@ func newGeneral[K comparable, A any](s Spec[K, A], c *operator.Context, op int, 
 	if err != nil {
 		return nil, operator.User(err)
 	}
-	g := &general[K, A]{Timing: timing, Spec: s, trigger: s.Trigger, fire: fire, copy: s.copier(), hash: s.Key.Hasher(), f: &Fired[K]{}}
+	g := &general[K, A]{Timing: timing, Spec: s, trigger: s.Trigger, fire: fire, hash: s.Key.Hasher(), f: &Fired[K]{}}
 	g.keys = state.NewTable[K, []held[A]](kc.Keeper(), g.hash)
 	part, err := state.NewTablePart("windows", g.keys, c.MaxParallelism, g.hash)
 	if err == nil {
