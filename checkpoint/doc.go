@@ -4,8 +4,9 @@
 // it is given, in their order.
 //
 // Reading order: Ref, Task, Graph (vocabulary.go), Settings (settings.go), Action (action.go), Coordinator (coordinator.go: what
-// happens; pending.go: one checkpoint on its way; request.go: savepoints and stops; store.go: completed ones and their end), Regions (region.go), Garbage (garbage.go).
-// Packages below: manifest (what is stored), schema (types in it), align (barriers at a task's inputs), restore (who gets what).
+// happens; pending.go: one checkpoint on its way; request.go: savepoints and stops; store.go: completed ones and their end),
+// Regions (region.go), Garbage (garbage.go), barriers as they travel (barrier.go). Packages below: manifest (what is stored),
+// schema (types in it), align (barriers at a task's inputs), restore (who gets what).
 //
 // The life of a checkpoint:
 //

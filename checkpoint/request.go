@@ -61,7 +61,8 @@ func (c *Coordinator) Request(r Request, now time.Time) ([]Action, error) {
 
 // ended makes the record of a checkpoint's end.
 func (c *Coordinator) ended(p *pending, now time.Time, err error) []Action {
-	r := Record{Ref: p.Ref, Kind: p.Kind, Triggered: p.triggered, Ended: now, LastAck: p.lastAck, Tasks: len(p.expected), Acknowledged: len(p.acks), Path: p.path, Err: err,
+	r := Record{Ref: p.Ref, Kind: p.Kind, Triggered: p.triggered, Ended: now, LastAck: p.lastAck,
+		Tasks: len(p.expected), Acknowledged: len(p.acks), Path: p.path, Err: err,
 		Acks: map[Task]TaskStats{}}
 	for t, a := range p.acks {
 		r.Acks[t] = a.Stats
