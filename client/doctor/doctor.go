@@ -119,7 +119,9 @@ type examination struct {
 	// rm is the client of a ResourceManager that answers; nil when none does.
 	rm    *yarnrpc.ClientRM
 	nodes []yarnrpc.NodeReport
-	web   *webClient
+	// spoken tells with which kinds of servers the handshake went well: what rests on the others is not looked at.
+	spoken map[string]bool
+	web    *webClient
 }
 
 // Run makes all checks. The error is that of ctx: whatever is wrong with machine or cluster is in the report.
@@ -136,7 +138,7 @@ func Run(ctx context.Context, o Options) (Report, error) {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	e := &examination{Options: o, report: Report{Status: OK}}
+	e := &examination{Options: o, report: Report{Status: OK}, spoken: map[string]bool{}}
 	defer e.close()
 	for _, check := range []func(context.Context) bool{
 		e.configuration, e.names, e.ports, e.whoWeAre, e.servers, e.clocks, e.versions, e.yarn, e.homeDirectory,

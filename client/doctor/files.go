@@ -47,6 +47,10 @@ func (e *examination) homeDirectory(ctx context.Context) bool {
 		e.wrong(CauseSettings, check, "", "%v", err)
 		return true
 	}
+	if _, ok := store.(nameNode); ok && len(e.nameNodes()) > 0 && !e.spoken["NameNode"] {
+		e.warn(check, "", "not looked at, nor quota and groups: there is no NameNode to ask")
+		return true
+	}
 	asking, cancel := e.asking(ctx)
 	defer cancel()
 	where := store.URI() + home

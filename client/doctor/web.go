@@ -45,6 +45,11 @@ type page struct {
 	theirs, sent, got time.Time
 }
 
+// wantsTicket tells a page that is not open to everybody.
+func (p page) wantsTicket() bool {
+	return p.status == http.StatusUnauthorized || p.status == http.StatusForbidden
+}
+
 func (w *webClient) get(ctx context.Context, address, path string, now func() time.Time) (page, error) {
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, w.scheme+"://"+address+path, nil)
 	if err != nil {
@@ -88,6 +93,8 @@ func (e *examination) clocks(ctx context.Context) bool {
 		switch {
 		case err != nil:
 			e.warn("clock", "is yarn.resourcemanager.webapp.address right?", "the ResourceManager's web address %s does not answer, so its clock is not known: %v", rm.Web, dialReason(err))
+		case p.theirs.IsZero() && p.wantsTicket():
+			e.ok("clock", "the ResourceManager's page wants a ticket and does not tell its time, but Kerberos, which allows %v, let us in", fatalSkew)
 		case p.theirs.IsZero():
 			e.warn("clock", "", "the ResourceManager's web address %s does not tell its time", rm.Web)
 		default:
@@ -161,6 +168,8 @@ func (e *examination) versions(ctx context.Context) bool {
 		}
 	}
 	switch {
+	case len(said) == 0 && e.hadoop.Secure():
+		e.ok(check, "Hadoop: not known: the servers' pages want a ticket")
 	case len(said) == 0:
 		e.warn(check, "", "the servers' pages do not tell which Hadoop this is")
 	case old != "":

@@ -17,6 +17,10 @@ const mostNodes = 3
 
 // yarn asks the ResourceManager what it has, and whether what a session would ask for fits.
 func (e *examination) yarn(ctx context.Context) bool {
+	if !e.spoken["ResourceManager"] {
+		e.warn("nodes", "", "not looked at, nor virtual memory and queue: there is no ResourceManager to ask")
+		return true
+	}
 	rm, err := yarnrpc.NewClientRM(e.hadoop, yarnrpc.Options{User: e.who.User, ProxyUser: e.who.ProxyUser, Kerberos: e.who.Login,
 		Credentials: e.who.Credentials(), Retry: &rpc.Retry{}, Log: e.Log})
 	if err != nil {
@@ -49,9 +53,6 @@ func (e *examination) yarn(ctx context.Context) bool {
 // unasked tells why the ResourceManager did not do what it was asked.
 func (e *examination) unasked(check string, err error) {
 	switch {
-	case errors.Is(err, rpc.ErrConnect):
-		// The handshake has said so.
-		e.wrong(CauseUnreachable, check, "start it, then look again: queue and nodes are not known without it", "no ResourceManager answers")
 	case errors.Is(err, rpc.ErrAccessControl):
 		e.wrong(CauseCluster, check, "ask an administrator to let the user in (security.applicationclient.protocol.acl)", "%v", err)
 	default:

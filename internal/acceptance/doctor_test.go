@@ -79,10 +79,10 @@ func TestDoctorFindsProblems(t *testing.T) {
 	restore()
 	// Nobody listens there: the ResourceManager's, then the NameNode's port.
 	restore = u.withConf(">"+u.c.ResourceManager()+"<", ">localhost:1<")
-	u.fails(3, []string{"problem  ResourceManager", "localhost:1 does not answer", "ok       NameNode", "ok       home directory"}, "weft", "doctor")
+	u.fails(3, []string{"problem  ResourceManager", "localhost:1 does not answer", "ok       NameNode", "warning  nodes", "ok       home directory", "1 problem"}, "weft", "doctor")
 	restore()
 	restore = u.withConf("hdfs://"+u.c.NameNode()+"<", "hdfs://localhost:1<")
-	u.fails(3, []string{"problem  NameNode", "localhost:1 does not answer", "ok       queue", "problem  home directory"}, "weft", "doctor")
+	u.fails(3, []string{"problem  NameNode", "localhost:1 does not answer", "ok       queue", "warning  home directory", "1 problem"}, "weft", "doctor")
 	restore()
 	// A cluster without Kerberos that this machine believes to have one: nobody is logged in.
 	restore = u.withConf("</configuration>", "<property><name>hadoop.security.authentication</name><value>kerberos</value></property></configuration>")

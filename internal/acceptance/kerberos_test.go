@@ -75,7 +75,7 @@ func TestKerberos(t *testing.T) {
 		name string
 		test func(t *testing.T, c *devcluster.Cluster)
 	}{
-		{"nobody", nobody}, {"session", securedSession}, {"per-job", tokensOnly}, {"application", tokensReplaced},
+		{"nobody", nobody}, {"doctor", doctorSecured}, {"session", securedSession}, {"per-job", tokensOnly}, {"application", tokensReplaced},
 	} {
 		t.Run(part.name, func(t *testing.T) { part.test(t, c) })
 	}
