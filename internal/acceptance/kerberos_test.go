@@ -20,6 +20,7 @@ import (
 	hadoopconf "github.com/weft-project/weft/internal/hadoop/conf"
 	"github.com/weft-project/weft/internal/hadoop/krb"
 	"github.com/weft-project/weft/internal/hadoop/token"
+	"github.com/weft-project/weft/security"
 )
 
 // secured is a user of a cluster with Kerberos, who has no ticket at first.
@@ -134,6 +135,11 @@ func securedSession(t *testing.T, c *devcluster.Cluster) {
 	u.ok("weft", "run", u.example("wordcount"), "-input", u.put("in.txt", in), "-output", u.out("counts"))
 	u.same("counts", u.lines(u.out("counts")), count(in))
 
+	u.ok("weft", "run", "-t", "local", u.example("wordcount"), "-input", u.out("in.txt"), "-output", u.out("local"))
+	u.same("counts of a local run", u.lines(u.out("local")), count(in))
+
+	u.rights(app)
+
 	// Nothing in this home: application and access are found by the tokens that YARN gave the JobManager's container.
 	tokens := filepath.Join(u.container(app, "jobmanager"), "container_tokens")
 	u.destroy()
@@ -231,12 +237,49 @@ func tokensOnly(t *testing.T, c *devcluster.Cluster) {
 	if metrics := fmt.Sprint(j.get("/jobmanager/metrics?get=Status.Weft.DelegationTokens.SecondsLeft")); !regexp.MustCompile(`value":"8\d{4}"`).MatchString(metrics) {
 		t.Errorf("metrics %s", metrics)
 	}
+	j.passwordsAbsent()
 	j.release()
 	j.finished()
 	for _, words := range [][]string{{"cmd=create", "src=/user/owner/alone/"}, {"cmd=open", "src=/user/owner/alone-in/"}, {"cmd=delete", "src=/user/owner/.weft/staging/" + j.app}} {
 		if !audited(t, c, append(words, "ugi=owner@WEFT.TEST (auth:TOKEN)")...) {
 			t.Errorf("the NameNode's log has no line for a token with %q", words)
 		}
+	}
+}
+
+// passwordsAbsent checks that those of the tokens are in no log, launch script or page.
+func (j *heldJob) passwordsAbsent() {
+	j.u.t.Helper()
+	passwords := needles{}
+	texts := map[string]string{"page": j.get("/"), "configuration": j.get("/jobmanager/config")}
+	for _, role := range []string{"jobmanager", "taskmanager"} {
+		dir := j.u.container(j.app, role)
+		creds, err := token.ReadFile(filepath.Join(dir, "container_tokens"))
+		if err != nil {
+			j.u.t.Fatal(err)
+		}
+		for _, alias := range creds.Aliases() {
+			t, _ := creds.Token(alias)
+			passwords.add("password of the "+t.Kind+" of the "+role, security.Secret(t.Password))
+			if role == "taskmanager" && t.Kind != token.KindHDFSDelegation {
+				j.u.t.Errorf("the TaskManager has a %s", t.Kind)
+			}
+		}
+		script, err := os.ReadFile(filepath.Join(dir, "launch_container.sh"))
+		if err != nil {
+			j.u.t.Fatal(err)
+		}
+		texts["launch script of the "+role] = string(script)
+	}
+	logs, err := j.u.c.ContainerLogs(j.app)
+	if err != nil || len(logs) == 0 || len(passwords) == 0 {
+		j.u.t.Fatalf("%d logs, %d passwords, %v", len(logs), len(passwords), err)
+	}
+	for where, text := range logs {
+		texts[where] = text
+	}
+	for where, text := range texts {
+		passwords.absent(j.u.t, where, []byte(text))
 	}
 }
 
@@ -291,8 +334,9 @@ func tokensReplaced(t *testing.T, c *devcluster.Cluster) {
 	if err := os.WriteFile(keytab, keys, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	// New tokens every few seconds.
-	j := u.heldAlone(u.with(krb.EnvKeytab+"="+keytab), inAM, "months", "-Dsecurity.delegation.tokens.renewal.time-ratio=0.00005")
+	// New tokens every few seconds; the krb5.conf is what the configuration names.
+	j := u.heldAlone(u.with(krb.EnvKeytab+"="+keytab, krb.EnvConfig+"="+filepath.Join(u.home, "none")), inAM, "months",
+		"-Dsecurity.delegation.tokens.renewal.time-ratio=0.00005", "-Dsecurity.kerberos.krb5-conf.path="+c.Krb5Conf())
 	if err := os.Remove(keytab); err != nil {
 		t.Fatal(err)
 	}
