@@ -140,6 +140,10 @@ func securedSession(t *testing.T, c *devcluster.Cluster) {
 
 	u.rights(app)
 
+	if logs := u.ok("weft", "logs", app); !strings.Contains(logs.stdout, "starting the JobManager") {
+		t.Errorf("%s", logs)
+	}
+
 	// Nothing in this home: application and access are found by the tokens that YARN gave the JobManager's container.
 	tokens := filepath.Join(u.container(app, "jobmanager"), "container_tokens")
 	u.destroy()
