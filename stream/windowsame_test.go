@@ -93,3 +93,29 @@ func TestWindowsHoldTheirRecords(t *testing.T) {
 		}
 	}
 }
+
+// A window of an hour that slides by a second joins a few tables each time, not 3,600 panes, and keeps a record once.
+func TestLongWindowsOfShortPanes(t *testing.T) {
+	merged, added, fired := 0, 0, 0
+	b := operate(t, "window", func(env *stream.Env, _ *bench) {
+		w := stream.Window(stream.KeyBy(source[ev](env, "in"), keyOf), stream.Sliding(time.Hour, time.Second))
+		out := stream.AggregateWindowWith(w, "window", stream.Aggregate[ev, int64, int64]{
+			Add:    func(acc *int64, e *ev) { added++; *acc += e.N },
+			Merge:  func(acc, other *int64) { merged++; *acc += *other },
+			Result: func(acc *int64) int64 { return *acc },
+		}, func(c *stream.WindowContext[string], n int64, _ func(int)) {
+			if fired++; c.Window.Start >= 0 && c.Window.End <= 7_200_000 && n != 3600 {
+				t.Errorf("window %v has %d records", c.Window, n)
+			}
+		})
+		stream.Discard(out, "end")
+	})
+	for i := range int64(7200) {
+		b.ev("a", 1, i*1000)
+		b.watermark(i * 1000)
+	}
+	b.end()
+	if added != 7200 || fired != 7200+3599 || merged > 26*fired {
+		t.Errorf("%d records were added, expected 7200; %d windows fired with %d joins", added, fired, merged)
+	}
+}
