@@ -8,9 +8,12 @@ import (
 	"testing"
 	"time"
 
+	"github.com/weft-project/weft/am/spec"
 	"github.com/weft-project/weft/config"
 	hadoopconf "github.com/weft-project/weft/internal/hadoop/conf"
+	"github.com/weft-project/weft/internal/hadoop/token"
 	"github.com/weft-project/weft/rest"
+	"github.com/weft-project/weft/yarnrpc"
 )
 
 // registry tells groups, and counts how often it is asked.
@@ -111,4 +114,19 @@ func TestGroupsAreRemembered(t *testing.T) {
 	}
 	look("owner", true)
 	look("ada", true)
+}
+
+// YARN gets the lists with each container, and decides by them what it shows of the application and who may end it.
+func TestContainersCarryTheLists(t *testing.T) {
+	c := config.New()
+	c.Set(config.CommandLine, config.ViewACLs.Key, "ada staff", "-D")
+	c.Set(config.CommandLine, config.ModifyACLs.Key, " ops", "-D")
+	m := &spec.Manifest{Application: "application_1_0001", User: "u", Base: "hdfs://h:1/user/u/.weft"}
+	launch, err := taskManagerLaunch(m, c, spec.Sizes{TaskManagerMB: 1024, TaskManagerVCores: 1, Slots: 1}, "h:1", func() *token.Credentials { return nil })
+	if err != nil {
+		t.Fatal(err)
+	}
+	if l := launch(yarnrpc.Container{}); l.ViewACL != "ada staff" || l.ModifyACL != " ops" {
+		t.Errorf("view %q, modify %q", l.ViewACL, l.ModifyACL)
+	}
 }

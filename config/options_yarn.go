@@ -25,9 +25,9 @@ var (
 	AttemptFailuresValidity = durationOrNone(sectionYARN, "yarn.application-attempt-failures-validity-interval", "10000",
 		"Failures of the JobManager that are older do not count against yarn.application-attempts; -1 counts all.")
 	ViewACLs = text(sectionYARN, "yarn.view.acls", "",
-		"Users and groups who may see the application in YARN: \"user1,user2 group1,group2\".")
+		"Users and groups who may see the application in YARN, and its page through the proxy: \"user1,user2 group1,group2\".")
 	ModifyACLs = text(sectionYARN, "yarn.modify.acls", "",
-		"Users and groups who may end the application in YARN.")
+		"Users and groups who may end the application in YARN, and see its page through the proxy.")
 	RolledLogsInclude = text(sectionYARN, "yarn.rolled-logs.include-pattern", "",
 		"Regular expression, Java's, for log files that YARN collects while the application runs.")
 	RolledLogsExclude = text(sectionYARN, "yarn.rolled-logs.exclude-pattern", "",
