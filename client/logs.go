@@ -165,7 +165,7 @@ func (s *logShow) container(ctx context.Context, r yarnrpc.ContainerReport) erro
 	if err != nil {
 		return err
 	}
-	node := newNodeLogs(r, s.user, conf.HTTPSOnly())
+	node := s.client.newNodeLogs(r, s.user, conf.HTTPSOnly())
 	files, err := node.list(ctx)
 	if err != nil {
 		return err

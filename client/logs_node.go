@@ -22,6 +22,8 @@ type nodeLogs struct {
 	container string
 	base      string
 	user      string
+	// authorize makes the Authorization for a host; nil where none is asked for.
+	authorize func(ctx context.Context, host string) (string, error)
 	http      *http.Client
 }
 
@@ -34,7 +36,7 @@ const maxLogHead = 16
 // maxLogList bounds the list of files.
 const maxLogList = 4 << 20
 
-func newNodeLogs(r yarnrpc.ContainerReport, user string, https bool) *nodeLogs {
+func (c *Client) newNodeLogs(r yarnrpc.ContainerReport, user string, https bool) *nodeLogs {
 	base := r.HTTPAddress
 	if !strings.Contains(base, "://") {
 		scheme := "http://"
@@ -43,7 +45,7 @@ func newNodeLogs(r yarnrpc.ContainerReport, user string, https bool) *nodeLogs {
 		}
 		base = scheme + base
 	}
-	return &nodeLogs{container: r.ID.String(), base: strings.TrimSuffix(base, "/") + "/ws/v1/node", user: user,
+	return &nodeLogs{container: r.ID.String(), base: strings.TrimSuffix(base, "/") + "/ws/v1/node", user: user, authorize: c.authorization(),
 		http: &http.Client{Transport: &http.Transport{ResponseHeaderTimeout: nodeLogsTimeout}}}
 }
 
@@ -140,6 +142,13 @@ func (n *nodeLogs) get(ctx context.Context, path, accept string) (io.ReadCloser,
 		return nil, fmt.Errorf("container %s: %w", n.container, err)
 	}
 	request.Header.Set("Accept", accept)
+	if n.authorize != nil {
+		proof, err := n.authorize(ctx, request.URL.Hostname())
+		if err != nil {
+			return nil, fmt.Errorf("container %s: ticket for its NodeManager's web server: %w", n.container, err)
+		}
+		request.Header.Set("Authorization", proof)
+	}
 	response, err := n.http.Do(request)
 	if err != nil {
 		return nil, fmt.Errorf("container %s: its NodeManager does not answer: %w", n.container, err)

@@ -163,7 +163,7 @@ func (c *Client) endedContainers(ctx context.Context, rm *yarnrpc.ClientRM, show
 		}
 		for _, n := range nodes {
 			r := yarnrpc.ContainerReport{ID: container, Node: n.ID, HTTPAddress: n.HTTPAddress}
-			if files, err := newNodeLogs(r, show.user, conf.HTTPSOnly()).list(ctx); err == nil && len(files) > 0 {
+			if files, err := c.newNodeLogs(r, show.user, conf.HTTPSOnly()).list(ctx); err == nil && len(files) > 0 {
 				out = append(out, r)
 				break
 			}

@@ -106,6 +106,19 @@ func loginFailure(err error) error {
 	return nil
 }
 
+// authorization proves to web servers of a secured cluster who we are; nil where there is no ticket, or none is needed.
+func (c *Client) authorization() func(ctx context.Context, host string) (string, error) {
+	conf, err := c.Hadoop()
+	if err != nil || !conf.Secure() {
+		return nil
+	}
+	who, err := c.identityOn(conf)
+	if err != nil || who.Login == nil {
+		return nil
+	}
+	return who.Login.Authorization
+}
+
 // user is User where the identity is known already.
 func (c *Client) user() string {
 	if who, err := c.identity(); err == nil {

@@ -55,6 +55,8 @@ func secure(dir string, base int, k *Kerberos, files map[string]props) {
 	service(yarn, "yarn.nodemanager.principal", "yarn.nodemanager.keytab", "nm")
 	service(yarn, "yarn.resourcemanager.webapp.spnego-principal", "yarn.resourcemanager.webapp.spnego-keytab-file", "HTTP")
 	service(yarn, "yarn.nodemanager.webapp.spnego-principal", "yarn.nodemanager.webapp.spnego-keytab-file", "HTTP")
+	// Its web server listens at an address and is known by name.
+	yarn["yarn.nodemanager.webapp.spnego-principal"] = "*"
 	delete(yarn, "yarn.resourcemanager.bind-host") // else the web server has the others' address
 	yarn["yarn.resourcemanager.webapp.address"] = rmWebHost + ":" + strconv.Itoa(base+portRMWeb)
 	yarn["yarn.resourcemanager.delegation.token.renew-interval"] = millis(k.TokenRenew)
