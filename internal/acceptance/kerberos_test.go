@@ -249,6 +249,11 @@ func tokensOnly(t *testing.T, c *devcluster.Cluster) {
 			t.Errorf("the NameNode's log has no line for a token with %q", words)
 		}
 	}
+	u.kinit()
+	u.until("YARN has stored the logs", func() bool {
+		r := u.do("weft", "logs", j.app)
+		return r.code == 0 && strings.Contains(r.stdout, "starting the JobManager")
+	})
 }
 
 // passwordsAbsent checks that those of the tokens are in no log, launch script or page.
