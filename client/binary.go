@@ -70,6 +70,9 @@ var errIsDirectory = errors.New("is a directory")
 
 // job says whether JOB is a binary or a directory.
 func statJob(path string) error {
+	if strings.Contains(path, "://") {
+		return usage("job %s is not a path of this machine: run-application -t yarn-application, whose main runs in the cluster, takes such a job", path)
+	}
 	st, err := os.Stat(path)
 	switch {
 	case errors.Is(err, os.ErrNotExist):

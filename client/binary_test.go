@@ -1,8 +1,10 @@
 package client
 
 import (
+	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -73,8 +75,62 @@ func TestStatJob(t *testing.T) {
 	if err := statJob(filepath.Join(dir, "none")); err == nil || !strings.Contains(err.Error(), "there is no job") {
 		t.Errorf("missing: %v", err)
 	}
+	if err := statJob("hdfs:///jobs/counts"); err == nil || !strings.Contains(err.Error(), "run-application") {
+		t.Errorf("in the cluster: %v", err)
+	}
 	if err := statJob(dir); err != errIsDirectory {
 		t.Errorf("directory: %v", err)
+	}
+}
+
+// A directory without a Go package is refused before it is copied.
+func TestCheckSources(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.MkdirAll(filepath.Join(dir, "cmd", "counts"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := checkSources(dir, "jobs"); err == nil || !strings.Contains(err.Error(), "no job in jobs") || !strings.Contains(err.Error(), "-c NAME") {
+		t.Errorf("no sources: %v", err)
+	}
+	if err := checkSources(filepath.Join(dir, "none"), "none"); err == nil || !strings.Contains(err.Error(), "job none") {
+		t.Errorf("missing: %v", err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "main.go"), []byte("package main"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := checkSources(dir, "jobs"); err != nil {
+		t.Errorf("a package: %v", err)
+	}
+}
+
+// The directory of the build may lie in the package: with sources in the directory for temporary files it does.
+func TestCopyTreeIntoItself(t *testing.T) {
+	dir := t.TempDir()
+	build := filepath.Join(dir, "build-1")
+	to := filepath.Join(build, "src")
+	for path, text := range map[string]string{"main.go": "package main", "texts/a.txt": "a", ".hidden": "h", "build-1/src/go.mod": "module job"} {
+		path = filepath.Join(dir, path)
+		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := copyTree(dir, to, build); err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	if err := fs.WalkDir(os.DirFS(to), ".", func(path string, e fs.DirEntry, err error) error {
+		if err == nil && !e.IsDir() {
+			got = append(got, path)
+		}
+		return err
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if want := []string{"go.mod", "main.go", "texts/a.txt"}; !slices.Equal(got, want) {
+		t.Errorf("copied %v, expected %v", got, want)
 	}
 }
 

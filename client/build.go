@@ -63,6 +63,10 @@ func (c *Client) buildJob(ctx context.Context, dir, class string, cluster config
 		}
 		name = class
 	}
+	given := filepath.Join(dir, strings.TrimPrefix(pkg, abs))
+	if err := checkSources(pkg, given); err != nil {
+		return nil, err
+	}
 	if _, err := exec.LookPath("go"); err != nil {
 		return nil, usage("%s is a directory: to build it the go command must be on the PATH, see https://go.dev/dl; or give a built binary", dir)
 	}
@@ -75,7 +79,7 @@ func (c *Client) buildJob(ctx context.Context, dir, class string, cluster config
 			c.Log.Debug("remove the build's directory", "error", err)
 		}
 	}}
-	build := &goBuild{client: c, tmp: tmp, pkg: pkg, given: filepath.Join(dir, strings.TrimPrefix(pkg, abs))}
+	build := &goBuild{client: c, tmp: tmp, pkg: pkg, given: given}
 	if err := build.workspace(ctx); err != nil {
 		b.close()
 		return nil, err
@@ -157,8 +161,8 @@ func (b *goBuild) adopt(sdk string) error {
 	if err := writeModule(dir, "job", sdk); err != nil {
 		return err
 	}
-	if err := copyTree(b.pkg, dir); err != nil {
-		return fmt.Errorf("build %s: %w", b.pkg, err)
+	if err := copyTree(b.pkg, dir, b.tmp); err != nil {
+		return fmt.Errorf("build %s: %w", b.given, err)
 	}
 	b.pkg, b.work = dir, "off"
 	return nil
@@ -167,8 +171,12 @@ func (b *goBuild) adopt(sdk string) error {
 // maxAdopted bounds what is copied of a package without a module.
 const maxAdopted = 64 << 20
 
-// copyTree copies regular files, hidden ones left out.
-func copyTree(from, to string) error {
+// copyTree copies regular files, hidden ones and the directory of the build left out: the latter may lie in from.
+func copyTree(from, to, build string) error {
+	own, err := os.Stat(build)
+	if err != nil {
+		return err
+	}
 	var total int64
 	return filepath.WalkDir(from, func(path string, e fs.DirEntry, err error) error {
 		if err != nil {
@@ -185,12 +193,18 @@ func copyTree(from, to string) error {
 			return nil
 		}
 		target := filepath.Join(to, rel)
-		if e.IsDir() {
+		info, err := e.Info()
+		if err != nil {
+			return err
+		}
+		if info.IsDir() {
+			if os.SameFile(info, own) {
+				return filepath.SkipDir
+			}
 			return os.MkdirAll(target, 0o700)
 		}
-		info, err := e.Info()
-		if err != nil || !info.Mode().IsRegular() {
-			return err
+		if !info.Mode().IsRegular() {
+			return nil
 		}
 		if total += info.Size(); total > maxAdopted {
 			return fmt.Errorf("the directory has no go.mod and is larger than %s; write one with weft init, or with go mod init", formatSize(maxAdopted))
@@ -225,6 +239,24 @@ func (b *goBuild) run(ctx context.Context, out string, platform config.Platform)
 		return usage("%s is not a program: its package must be main", b.given)
 	}
 	return nil
+}
+
+// checkSources says that a directory has no Go package, before any of it is copied; given is its name for messages.
+func checkSources(dir, given string) error {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return usage("job %s: %w", given, err)
+	}
+	hint := ""
+	for _, e := range entries {
+		if strings.HasSuffix(e.Name(), ".go") {
+			return nil
+		}
+		if e.Name() == "cmd" && e.IsDir() {
+			hint = "; -c NAME builds its cmd/NAME"
+		}
+	}
+	return usage("there is no job in %s, since no .go file is: give a built binary or the directory of a Go package%s", given, hint)
 }
 
 // findModule gives the directory of the go.mod that a package belongs to, or "".

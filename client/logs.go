@@ -113,7 +113,8 @@ func (c *Client) logsOf(ctx context.Context, l Logs) (yarnrpc.ApplicationID, id.
 		return yarnrpc.ApplicationID{}, job, err
 	}
 	if s.App.IsZero() {
-		return s.App, job, usage("logs: the JobManager at %s is not known as an application of YARN; name the application: weft logs application_…", s.Address)
+		return s.App, job, usage("logs: the JobManager at %s is not known as an application of YARN: name the application, "+
+			"weft logs application_…; of a cluster without YARN the logs lie in env.log.dir on its machines (log/ beside bin/)", s.Address)
 	}
 	if !job.IsZero() {
 		if _, err := try(ctx, s, func(r *rest.Client) (rest.JobDetails, error) { return r.Job(ctx, job) }); err != nil {

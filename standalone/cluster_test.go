@@ -196,21 +196,22 @@ func TestScripts(t *testing.T) {
 		}
 	}
 	for want, line := range map[string][]string{
-		"no job: name a job binary":                                {"standalone-job.sh", "start"},
-		"there is no job counts":                                   {"standalone-job.sh", "start", "-j", "counts"},
-		"no savepoints yet":                                        {"standalone-job.sh", "start", "--fromSavepoint", "hdfs:///s", s.job},
-		"is the weft command itself":                               {"standalone-job.sh", "start-foreground", "/proc/self/exe"},
-		"zkServer.sh":                                              {"zookeeper.sh", "start"},
-		"Usage: taskmanager.sh":                                    {"taskmanager.sh", "restart"},
-		`jobmanager.sh: unexpected argument "x"`:                   {"jobmanager.sh", "start-foreground", "localhost", "1", "x"},
-		"taskmanager.numberOfTaskSlots":                            {"taskmanager.sh", "start", "-D", "taskmanager.numberOfTaskSlots=none"},
-		"the taskexecutor did not start":                           {"taskmanager.sh", "start"}, // there is no secret yet
-		"conf/masters names 2 hosts (one, two:8081)":               {"start-cluster.sh"},
-		"Usage: stop-cluster.sh":                                   {"stop-cluster.sh", "now"},
-		"make a new secret and chmod 600 the file":                 {"jobmanager.sh", "token"},
-		"expected start [HOST] [WEBUI-PORT] [OPTIONS]":             {"jobmanager.sh", "start", "a", "1", "c"},
-		"is not a file of this user alone: remove it":              {"taskmanager.sh", "stop-all"},
-		"the standalonesession did not start (" + s.log + "/weft-": {"jobmanager.sh", "start", "192.0.2.1"},
+		"no job: name a job binary":  {"standalone-job.sh", "start"},
+		"there is no job counts":     {"standalone-job.sh", "start", "-j", "counts"},
+		"no savepoints yet":          {"standalone-job.sh", "start", "--fromSavepoint", "hdfs:///s", s.job},
+		"is the weft command itself": {"standalone-job.sh", "start-foreground", "/proc/self/exe"},
+		"zkServer.sh":                {"zookeeper.sh", "start"},
+		`taskmanager.sh: unexpected "restart"` + "\nUsage: taskmanager": {"taskmanager.sh", "restart"},
+		"jobmanager.sh: expected an action":                             {"jobmanager.sh"},
+		`jobmanager.sh: unexpected argument "x"`:                        {"jobmanager.sh", "start-foreground", "localhost", "1", "x"},
+		"taskmanager.numberOfTaskSlots":                                 {"taskmanager.sh", "start", "-D", "taskmanager.numberOfTaskSlots=none"},
+		"the taskexecutor did not start":                                {"taskmanager.sh", "start"}, // there is no secret yet
+		"conf/masters names 2 hosts (one, two:8081)":                    {"start-cluster.sh"},
+		"Usage: stop-cluster.sh":                                        {"stop-cluster.sh", "now"},
+		"make a new secret and chmod 600 the file":                      {"jobmanager.sh", "token"},
+		"expected start [HOST] [WEBUI-PORT] [OPTIONS]":                  {"jobmanager.sh", "start", "a", "1", "c"},
+		"is not a file of this user alone: remove it":                   {"taskmanager.sh", "stop-all"},
+		"the standalonesession did not start (" + s.log + "/weft-":      {"jobmanager.sh", "start", "192.0.2.1"},
 	} {
 		switch {
 		case strings.HasPrefix(want, "conf/masters"):

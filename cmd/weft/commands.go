@@ -59,6 +59,8 @@ func (p *process) noCommand(c *cli.Context) error {
 	}
 	if slices.Contains([]string{"session", "yarn_session", "yarnsession", "yarn-session.sh"}, name) {
 		hint = ", did you mean yarn-session?"
+	} else if name == "version" {
+		hint = ", did you mean --version?"
 	} else if near := config.Nearest(name, slices.Values(slices.Sorted(maps.Keys(helps)))); near != "" {
 		hint = fmt.Sprintf(", did you mean %s?", near)
 	}
@@ -175,7 +177,7 @@ func checkTarget(c *config.Config) error {
 	case "", config.TargetSession, config.TargetPerJob, config.TargetApplication, config.TargetLocal, "remote":
 		return nil
 	default:
-		return &usageError{"run", fmt.Sprintf("-t %s (%s): expected yarn-session, yarn-per-job, yarn-application, remote or local", target, c.Source(config.Target.Key))}
+		return &usageError{"run", fmt.Sprintf("target %q (%s): expected yarn-session, yarn-per-job, yarn-application, remote or local", target, c.Source(config.Target.Key))}
 	}
 }
 

@@ -29,6 +29,7 @@ func TestCommandsEnd(t *testing.T) {
 		{"-v", 0, "Commit ID: "},
 		{"", 2, "please name a command"},
 		{"lst", 2, "did you mean list?"},
+		{"version", 2, "did you mean --version?"},
 		{"list --nosuch", 2, "See weft list --help."},
 		{"list " + none, 3, "there is no session"},
 		{"list -h", 0, "Exit codes:"},
@@ -47,7 +48,7 @@ func TestCommandsEnd(t *testing.T) {
 		{"run " + none, 2, "no job: give a job binary"},
 		{"run -s hdfs:///s job", 2, "no savepoints yet"},
 		{"run -py x job", 2, "written in Go"},
-		{"run -t nosuch job", 2, "-t nosuch"},
+		{"run -t nosuch job", 2, `target "nosuch" (-t): expected yarn-session`},
 		{"info", 2, "no job: give a job binary"},
 	} {
 		out, text, code := runWeft(t, strings.Fields(c.args)...)

@@ -9,6 +9,7 @@ import (
 	"runtime"
 	"runtime/debug"
 	"strconv"
+	"strings"
 
 	"github.com/weft-project/weft/client"
 	"github.com/weft-project/weft/config"
@@ -176,9 +177,7 @@ func (p *process) script(ctx context.Context, args []string) error {
 			return nil
 		}
 	}
-	bad := func() error {
-		return &client.Failure{Code: client.ExitUsage, Err: errors.New(help)}
-	}
+	bad := func() error { return badScriptArgs(name, args, help) }
 	s, err := read(name+".sh", nil, nil, false)
 	if err != nil {
 		return err
@@ -203,6 +202,19 @@ func (p *process) script(ctx context.Context, args []string) error {
 		return p.jobScript(ctx, scripts, args, bad)
 	}
 	return bad()
+}
+
+// badScriptArgs says what a script was given, then what it takes.
+func badScriptArgs(name string, args []string, help string) error {
+	said := name + ".sh: expected an action, such as start"
+	switch {
+	case name == "zookeeper":
+		_, said, _ = strings.Cut(help, "\n\n")
+		help = ""
+	case len(args) > 0:
+		said = fmt.Sprintf("%s.sh: unexpected %q", name, strings.Join(args, " "))
+	}
+	return &client.Failure{Code: client.ExitUsage, Err: errors.New(strings.TrimSpace(said + "\n" + help))}
 }
 
 // daemonScript is jobmanager.sh and taskmanager.sh.
