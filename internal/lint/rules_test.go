@@ -86,6 +86,19 @@ func TestImportsByWayOfOthers(t *testing.T) {
 	}
 }
 
+// A job that weft init has written into a checkout is not this module's.
+func TestOtherModules(t *testing.T) {
+	tr, err := Load(fstest.MapFS{
+		"go.mod":         {Data: []byte("module " + Module)},
+		"main.go":        {Data: []byte("package main")},
+		"my-job/go.mod":  {Data: []byte("module my-job")},
+		"my-job/main.go": {Data: []byte("package main")},
+	})
+	if err != nil || len(tr.Files) != 1 || tr.Files[0].Path != "main.go" {
+		t.Errorf("files: %v, %v; expected main.go alone", tr.Files, err)
+	}
+}
+
 func TestDependencies(t *testing.T) {
 	tr, err := Load(fstest.MapFS{
 		"go.mod":               {Data: []byte("module m\nrequire (\n\texample.com/a v1.0.0\n\texample.com/a/b v1.0.0 // indirect\n)\n")},

@@ -62,6 +62,10 @@ func Load(fsys fs.FS) (*Tree, error) {
 			if name != "." && (skipped[d.Name()] || strings.HasPrefix(d.Name(), ".") && d.Name() != ".ci") {
 				return fs.SkipDir
 			}
+			// A module of its own is somebody's job, as weft init writes it.
+			if _, err := fs.Stat(fsys, path.Join(name, "go.mod")); err == nil && name != "." {
+				return fs.SkipDir
+			}
 			return nil
 		}
 		if !strings.HasSuffix(name, ".go") {
