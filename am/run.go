@@ -293,9 +293,13 @@ func (a *application) server(backend rest.Backend) (*rest.Server, error) {
 	if err != nil {
 		return nil, err
 	}
+	identifier, err := a.identifier()
+	if err != nil {
+		return nil, err
+	}
 	return rest.NewServer(rest.Options{
 		Backend: backend, Jars: jars, KeepProgram: a.keepProgram, Token: a.secret.Derive("rest-owner").Hex(), NoAuth: config.Get(a.config, config.RESTAuth) == "none",
-		ProxyHosts: proxyHosts(a.hadoop), Authoriser: authoriser, LogDir: a.LogDir, Pages: pages, Log: a.Log,
+		ProxyHosts: proxyHosts(a.hadoop), Authoriser: authoriser, Identifier: identifier, LogDir: a.LogDir, Pages: pages, Log: a.Log,
 	})
 }
 

@@ -6,13 +6,10 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
-	"os"
-	"path/filepath"
 	"slices"
 	"sync"
 	"time"
 
-	"github.com/weft-project/weft/am/spec"
 	"github.com/weft-project/weft/config"
 	"github.com/weft-project/weft/internal/delay"
 	"github.com/weft-project/weft/internal/hadoop/krb"
@@ -55,20 +52,8 @@ func (a *application) logIn() (err error) {
 	if config.Get(a.config, config.KerberosKeytab) == "" || !a.hadoop.Secure() || !config.Get(a.config, config.DelegationTokens) {
 		return nil
 	}
-	local := config.Get(a.config, config.LocalizedKeytab)
-	if config.Get(a.config, config.ShipKeytab) {
-		local = filepath.Join(a.Dir, local)
-	}
-	getenv := func(name string) string {
-		if krb5 := filepath.Join(a.Dir, spec.Krb5Conf); name == krb.EnvConfig {
-			if _, err := os.Stat(krb5); err == nil {
-				return krb5
-			}
-		}
-		return a.Getenv(name)
-	}
 	own := &identity.Identity{}
-	own.Login, err = krb.Open(krb.Options{Keytab: local, Principal: config.Get(a.config, config.KerberosPrincipal), Getenv: getenv, Log: a.Log})
+	own.Login, err = krb.Open(krb.Options{Keytab: a.localKeytab(), Principal: config.Get(a.config, config.KerberosPrincipal), Getenv: a.kerberosEnv, Log: a.Log})
 	if err == nil {
 		own.User, err = own.Login.User(a.hadoop.Get)
 	}

@@ -33,7 +33,7 @@ const YarnCluster = "yarn-cluster"
 
 // newSession makes the handle of a session.
 func (c *Client) newSession(app yarnrpc.ApplicationID, address, token string) (*Session, error) {
-	o := rest.ClientOptions{Address: address, Token: token, Timeout: config.Get(c.Config, config.ClientTimeout)}
+	o := rest.ClientOptions{Address: address, Token: token, Timeout: config.Get(c.Config, config.ClientTimeout), Negotiate: c.negotiate}
 	if !app.IsZero() {
 		o.TokenFile = filepath.Join(c.appDir(app), tokenFile)
 	}
@@ -156,7 +156,12 @@ func (c *Client) askForSession(ctx context.Context, app yarnrpc.ApplicationID) (
 	address := net.JoinHostPort(report.Host, strconv.Itoa(report.Port))
 	token, _ := c.recall(app)
 	if token == "" {
-		if token, err = c.stagedToken(ctx, app); err != nil {
+		token, err = c.stagedToken(ctx, app)
+		if err != nil && report.User != c.user() && c.authorization() != nil {
+			// Somebody else's application, which may take our ticket (security.rest.auth: kerberos).
+			return c.newSession(app, address, "")
+		}
+		if err != nil {
 			return nil, fmt.Errorf("access to %s: %w", app, err)
 		}
 	}

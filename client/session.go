@@ -270,7 +270,7 @@ func (d *deployment) upload(ctx context.Context, binary string, ship []string) (
 	if err := d.staging.prepare(ctx, app); err != nil {
 		return nil, err
 	}
-	if err := d.prepareLogin(); err != nil {
+	if err := errors.Join(d.prepareLogin(), d.prepareTickets()); err != nil {
 		return nil, err
 	}
 	m := &spec.Manifest{Application: app, User: c.User(d.conf), Base: d.staging.URI(), Version: c.Version, Files: map[string]spec.File{}}

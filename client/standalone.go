@@ -57,7 +57,7 @@ func (c *Client) standaloneAddress() (string, error) {
 
 // atAddress makes the handle of a JobManager that is known by its address only.
 func (c *Client) atAddress(ctx context.Context, master string) (*Session, error) {
-	o := rest.ClientOptions{Address: master, Timeout: config.Get(c.Config, config.ClientTimeout)}
+	o := rest.ClientOptions{Address: master, Timeout: config.Get(c.Config, config.ClientTimeout), Negotiate: c.negotiate}
 	path := c.secretFile()
 	if exists(path) && c.ownCluster(ctx, master) {
 		secret, err := security.ReadSecretFile(path)

@@ -47,8 +47,12 @@ var (
 	RESTBindPort = ports(sectionREST, "rest.bind-port", "",
 		"Ports the REST server may listen on, tried in order: 50100-50200,50300. On YARN any free port unless this is set, so that a firewall can be told.")
 	RESTAuth = enum(sectionREST, "security.rest.auth", "token",
-		"How callers of the REST server show who they are. With token only who has the owner's token may read or change anything, pages through YARN's web proxy excepted, which may read. none switches this off: whoever reaches the port controls the cluster.",
-		[]string{"token", "none"})
+		"How callers of the REST server show who they are. With token only who has the owner's token may read or change anything, pages through YARN's web proxy excepted, which may read. With kerberos callers may show a Kerberos ticket instead (SPNEGO): what their user may do say yarn.view.acls and yarn.modify.acls. none switches this off: whoever reaches the port controls the cluster.",
+		[]string{"token", RESTAuthKerberos, "none"})
+	RESTKeytab = text(sectionREST, "security.rest.auth.kerberos.keytab", "",
+		"Key table with the keys of the principals HTTP/host of all hosts on which the JobManager may run, for security.rest.auth: kerberos; without it security.kerberos.login.keytab must have them. On YARN it goes to the JobManager's container as a private file; with yarn.security.kerberos.ship-local-keytab: false it is a path on all nodes.")
+	RESTPrincipal = text(sectionREST, "security.rest.auth.kerberos.principal", "",
+		"The only principal whose tickets are accepted, such as HTTP/_HOST@REALM, where _HOST is the JobManager's host; without it any HTTP principal of the key table.")
 	ClientTimeout = duration(sectionREST, "client.timeout", "60 s",
 		"How long a client waits for an answer of the JobManager beyond the time for which it has asked it to wait.", alias("akka.client.timeout"))
 	PlanTimeout = duration(sectionREST, "client.plan.timeout", "2 min",
@@ -56,6 +60,9 @@ var (
 	PageRefresh = duration(sectionREST, "web.refresh-interval", "3 s",
 		"How often the overview and the pages of running jobs ask for news, in whole seconds; 0 for never.", alias("jobmanager.web.refresh-interval"))
 )
+
+// RESTAuthKerberos is the value of security.rest.auth with which callers may show tickets.
+const RESTAuthKerberos = "kerberos"
 
 const sectionControl = "JobManager and TaskManagers"
 

@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"net/http"
 	"net/netip"
@@ -87,6 +88,9 @@ func (a *authenticator) identify(w http.ResponseWriter, r *http.Request) (princi
 		}
 		if a.identifier != nil && strings.EqualFold(scheme, a.identifier.Scheme()) {
 			user, err := a.identifier.Identify(w, r)
+			if errors.Is(err, fs.ErrPermission) {
+				return principal{}, &Error{Status: http.StatusForbidden, Message: err.Error()}
+			}
 			if err != nil {
 				return principal{}, err
 			}

@@ -61,6 +61,8 @@ type ClientOptions struct {
 	Token string
 	// TokenFile is where Token comes from, named when it is refused.
 	TokenFile string
+	// Negotiate makes the header Authorization of one request for a host that asks for a Kerberos ticket; nil where there is none.
+	Negotiate func(ctx context.Context, host string) (string, error)
 	// Timeout is how long an answer may take beyond the time that was asked for; 0 is a minute.
 	Timeout time.Duration
 	// Transport is for tests; nil connects to Address, straight and without HTTP proxies of the environment.
@@ -76,6 +78,7 @@ type Client struct {
 	tokenFile string
 	timeout   time.Duration
 	http      *http.Client
+	tickets   tickets
 }
 
 // NewClient checks the options; it does not connect.
@@ -108,6 +111,7 @@ func NewClient(o ClientOptions) (*Client, error) {
 		token:     o.Token,
 		tokenFile: o.TokenFile,
 		timeout:   timeout,
+		tickets:   tickets{host: u.Hostname(), make: o.Negotiate},
 		http: &http.Client{Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error {
 			// The server never redirects; the token is for it alone.
 			return http.ErrUseLastResponse
@@ -279,22 +283,24 @@ func (c *Client) do(ctx context.Context, method, path string, body []byte) ([]by
 	if strings.Contains(path, "wait=") {
 		limit += maxWatch
 	}
+	if len(body) > 0 {
+		c.greet(ctx)
+	}
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
-	request, err := http.NewRequestWithContext(ctx, method, c.base+path, bytes.NewReader(body))
+	response, err := c.send(ctx, func() (*http.Request, error) {
+		request, err := http.NewRequestWithContext(ctx, method, c.base+path, bytes.NewReader(body))
+		if err != nil {
+			return nil, fmt.Errorf("request %s %s: %w", method, path, err)
+		}
+		if body != nil {
+			request.Header.Set("Content-Type", typeProtobuf)
+		}
+		request.Header.Set("Accept", typeProtobuf+", application/json")
+		return request, nil
+	})
 	if err != nil {
-		return nil, fmt.Errorf("request %s %s: %w", method, path, err)
-	}
-	if body != nil {
-		request.Header.Set("Content-Type", typeProtobuf)
-	}
-	request.Header.Set("Accept", typeProtobuf+", application/json")
-	if c.token != "" {
-		request.Header.Set("Authorization", "Bearer "+c.token)
-	}
-	response, err := c.http.Do(request)
-	if err != nil {
-		return nil, c.unreachable(err)
+		return nil, err
 	}
 	defer response.Body.Close()
 	answer, err := io.ReadAll(io.LimitReader(response.Body, maxAnswer+1))
@@ -333,6 +339,8 @@ func (c *Client) refused(method, path string, status int, answer []byte) error {
 		message = body.Errors[0]
 	}
 	switch {
+	case status == http.StatusUnauthorized && c.tickets.wanted() && message != "":
+		message = "the JobManager at " + c.address + " does not accept the Kerberos ticket: " + message
 	case status == http.StatusUnauthorized && c.token == "":
 		message = "the JobManager at " + c.address + " wants the token of the cluster's owner, and there is none here; run the command as the user who started the cluster"
 	case status == http.StatusUnauthorized && c.tokenFile != "":

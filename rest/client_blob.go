@@ -21,17 +21,18 @@ func (c *Client) HasBlob(ctx context.Context, sha256 string) (present, kept bool
 // PutBlob uploads a file of this hash and size.
 func (c *Client) PutBlob(ctx context.Context, sha256 string, size int64, content io.Reader) error {
 	const path = "/weft/blobs/"
-	request, err := http.NewRequestWithContext(ctx, http.MethodPut, c.base+path+sha256, content)
+	// The content can be read once: whether a ticket is asked for has to be known before.
+	c.greet(ctx)
+	response, err := c.send(ctx, func() (*http.Request, error) {
+		request, err := http.NewRequestWithContext(ctx, http.MethodPut, c.base+path+sha256, content)
+		if err != nil {
+			return nil, fmt.Errorf("request PUT %s: %w", path, err)
+		}
+		request.ContentLength = size
+		return request, nil
+	})
 	if err != nil {
-		return fmt.Errorf("request PUT %s: %w", path, err)
-	}
-	request.ContentLength = size
-	if c.token != "" {
-		request.Header.Set("Authorization", "Bearer "+c.token)
-	}
-	response, err := c.http.Do(request)
-	if err != nil {
-		return c.unreachable(err)
+		return err
 	}
 	defer response.Body.Close()
 	answer, err := io.ReadAll(io.LimitReader(response.Body, maxBody))

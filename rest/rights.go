@@ -22,7 +22,8 @@ type Authoriser interface {
 type Identifier interface {
 	// Scheme is the word that such requests have in Authorization: "Negotiate".
 	Scheme() string
-	// Identify gives the user who sent the request, as the cluster names it. It may set headers of the answer.
+	// Identify gives the user who sent the request, as the cluster names it. It may set headers of the answer. An error that is
+	// fs.ErrPermission is about somebody who is known and is nobody here.
 	Identify(w http.ResponseWriter, r *http.Request) (user string, err error)
 }
 

@@ -84,11 +84,15 @@ func RunJobManager(ctx context.Context, o Options) (err error) {
 	if err != nil {
 		return errors.Join(err, control.Close(), pages.Close())
 	}
-	return o.serve(ctx, jm, main, secret, blobs, pages)
+	who, err := o.access(conf, files, host)
+	if err != nil {
+		return errors.Join(err, pages.Close())
+	}
+	return o.serve(ctx, jm, main, secret, blobs, pages, who)
 }
 
 // serve runs the JobManager with its REST server.
-func (o *Options) serve(ctx context.Context, jm *jobmanager.JobManager, main *mainRun, secret security.Secret, blobs *jobmanager.Blobs, clients net.Listener) error {
+func (o *Options) serve(ctx context.Context, jm *jobmanager.JobManager, main *mainRun, secret security.Secret, blobs *jobmanager.Blobs, clients net.Listener, who callers) error {
 	pages, err := web.New(web.Options{Backend: jm.Backend(), LogDir: o.LogDir, Log: o.Log, Refresh: config.Get(o.Config, config.PageRefresh)})
 	if err != nil {
 		return err
@@ -100,6 +104,7 @@ func (o *Options) serve(ctx context.Context, jm *jobmanager.JobManager, main *ma
 	server, err := rest.NewServer(rest.Options{
 		Backend: jm.Backend(), Token: secret.Derive(security.LabelRESTOwner).Hex(), NoAuth: config.Get(o.Config, config.RESTAuth) == "none",
 		LogDir: o.LogDir, LogName: o.Name, Pages: pages, Blobs: blobs, Jars: jars, KeepProgram: keepProgram(blobs), Log: o.Log,
+		Authoriser: who.rights, Identifier: who.identifier,
 	})
 	if err != nil {
 		return err

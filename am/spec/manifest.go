@@ -30,6 +30,8 @@ const (
 	JobBinary = "weft-job"
 	// Krb5Conf is the krb5.conf that the configuration names, for a JobManager with a key table.
 	Krb5Conf = "krb5.conf"
+	// RESTKeytab has the keys of the HTTP principal, for a JobManager whose callers show tickets.
+	RESTKeytab = "rest.keytab"
 )
 
 // EnvManifest is the variable that carries the manifest. It holds no secret.

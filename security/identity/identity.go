@@ -117,7 +117,7 @@ func FromEnvironment(conf *hadoopconf.Conf, s Source) (*Identity, error) {
 	i := &Identity{creds: creds, ProxyUser: s.Getenv(EnvProxyUser)}
 	if !conf.Secure() {
 		if i.User = s.Getenv(EnvUser); i.User == "" {
-			i.User = processUser(s.Getenv)
+			i.User = ProcessUser(s.Getenv)
 		}
 		return i, nil
 	}
@@ -166,7 +166,7 @@ func owner(conf *hadoopconf.Conf, creds *token.Credentials, s Source) (string, e
 	if name := s.Getenv("USER"); name != "" {
 		return name, nil
 	}
-	return processUser(s.Getenv), nil
+	return ProcessUser(s.Getenv), nil
 }
 
 // shortName is what the cluster's rules make of a principal.
@@ -190,8 +190,8 @@ func shortName(conf *hadoopconf.Conf, name string, s Source) (string, error) {
 	return rules.Name(p)
 }
 
-// processUser is who runs this process, as the operating system says.
-func processUser(getenv func(string) string) string {
+// ProcessUser is who runs this process, as the operating system says.
+func ProcessUser(getenv func(string) string) string {
 	if u, err := user.Current(); err == nil && u.Username != "" {
 		return u.Username
 	}

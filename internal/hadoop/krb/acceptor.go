@@ -3,6 +3,7 @@ package krb
 import (
 	"encoding/base64"
 	"fmt"
+	"io/fs"
 	"net/http"
 	"os"
 	"strings"
@@ -14,14 +15,16 @@ import (
 	"github.com/jcmturner/gokrb5/v8/types"
 )
 
-// maxNegotiate bounds a token in a header; tickets with many groups have some KiB.
-const maxNegotiate = 48 << 10
+// maxNegotiate bounds a token in a header; tickets with many groups have some KiB. As text it has 16 KiB.
+const maxNegotiate = 12 << 10
 
 // Acceptor is the server side of Negotiate: it knows callers by their tickets for our HTTP principal. It is safe for use by
 // several goroutines.
 type Acceptor struct {
 	table *keytab.Keytab
 	rules *Rules
+	// only, when it has components, is the one principal whose tickets are accepted.
+	only Principal
 
 	mu sync.Mutex
 	// seen are the requests of the last minutes, each with the time until which it could come again.
@@ -29,8 +32,9 @@ type Acceptor struct {
 	swept time.Time
 }
 
-// NewAcceptor makes one from the key table with the keys of HTTP/host principals. rules give the user names.
-func NewAcceptor(path string, rules *Rules) (*Acceptor, error) {
+// NewAcceptor makes one from the key table with the keys of HTTP/host principals. principal, when not empty, is the only one of
+// them whose tickets are accepted. rules give the user names.
+func NewAcceptor(path, principal string, rules *Rules) (*Acceptor, error) {
 	b, err := os.ReadFile(path)
 	if err != nil {
 		return nil, fmt.Errorf("%w %s of the HTTP principal: %w", ErrKeytab, path, err)
@@ -39,18 +43,33 @@ func NewAcceptor(path string, rules *Rules) (*Acceptor, error) {
 	if err := guard(func() error { return a.table.Unmarshal(b) }); err != nil {
 		return nil, fmt.Errorf("%w %s of the HTTP principal: not a key table of Kerberos: %w", ErrKeytab, path, err)
 	}
+	if principal != "" {
+		if a.only, err = ParsePrincipal(principal, rules.defaultRealm); err != nil {
+			return nil, err
+		}
+	}
 	for _, e := range a.table.Entries {
-		if len(e.Principal.Components) == 2 && e.Principal.Components[0] == "HTTP" {
+		who := Principal{e.Principal.Components, e.Principal.Realm}
+		if len(who.Components) == 2 && who.Components[0] == "HTTP" && a.meant(who) {
 			return a, nil
 		}
 	}
+	if principal != "" {
+		return nil, fmt.Errorf("%w %s: it has no key of %s", ErrKeytab, path, a.only)
+	}
 	return nil, fmt.Errorf("%w %s: it has no key of a principal HTTP/host: make one for the host that callers name", ErrKeytab, path)
+}
+
+// meant tells whether tickets for a principal may be accepted.
+func (a *Acceptor) meant(who Principal) bool {
+	return len(a.only.Components) == 0 || a.only.Equal(who)
 }
 
 // Scheme is the word that requests have in Authorization.
 func (a *Acceptor) Scheme() string { return Negotiate }
 
-// Identify tells which user sent a request, by its header Authorization; it sets the header that the answer needs.
+// Identify tells which user sent a request, by its header Authorization; it sets the header that the answer needs. The error is
+// fs.ErrPermission for a good ticket of somebody who has no name here.
 func (a *Acceptor) Identify(w http.ResponseWriter, r *http.Request) (user string, err error) {
 	scheme, text, _ := strings.Cut(r.Header.Get("Authorization"), " ")
 	if !strings.EqualFold(scheme, Negotiate) || len(text) > base64.StdEncoding.EncodedLen(maxNegotiate) {
@@ -65,7 +84,7 @@ func (a *Acceptor) Identify(w http.ResponseWriter, r *http.Request) (user string
 		return "", err
 	}
 	if user, err = a.rules.Name(who); err != nil {
-		return "", err
+		return "", fmt.Errorf("%w: %w", fs.ErrPermission, err)
 	}
 	w.Header().Set("WWW-Authenticate", acceptCompleted)
 	return user, nil
@@ -82,8 +101,12 @@ func (a *Acceptor) Accept(token []byte) (Principal, error) {
 		if err := req.Unmarshal(raw); err != nil {
 			return err
 		}
-		if name := req.Ticket.SName.NameString; len(name) != 2 || name[0] != "HTTP" {
-			return fmt.Errorf("a ticket for %s, expected one for an HTTP service", principalOf(req.Ticket.SName, req.Ticket.Realm))
+		service := principalOf(req.Ticket.SName, req.Ticket.Realm)
+		if len(service.Components) != 2 || service.Components[0] != "HTTP" {
+			return fmt.Errorf("a ticket for %s, expected one for an HTTP service", service)
+		}
+		if !a.meant(service) {
+			return fmt.Errorf("a ticket for %s, expected one for %s", service, a.only)
 		}
 		ok, err := req.Verify(a.table, allowedSkew, types.HostAddress{}, nil)
 		if err == nil && !ok {

@@ -197,10 +197,10 @@ func overHTTP(ctx context.Context, t *testing.T, c *devcluster.Cluster, owner kr
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := krb.NewAcceptor(c.Keytab(devcluster.Owner), rules); !errors.Is(err, krb.ErrKeytab) {
+	if _, err := krb.NewAcceptor(c.Keytab(devcluster.Owner), "", rules); !errors.Is(err, krb.ErrKeytab) {
 		t.Errorf("a key table without an HTTP principal: %v", err)
 	}
-	acceptor, err := krb.NewAcceptor(c.Keytab("services"), rules)
+	acceptor, err := krb.NewAcceptor(c.Keytab("services"), "", rules)
 	if err != nil {
 		t.Fatal(err)
 	}
