@@ -113,8 +113,13 @@ func explainEnded(r yarnrpc.ApplicationReport) string {
 	if r.State == yarnrpc.StateFinished {
 		text += fmt.Sprintf(", final status %s", r.Final)
 	}
-	if d := oneLine(r.Diagnostics); d != "" {
+	if d := oneLine(yarnsOwnWords.ReplaceAllString(r.Diagnostics, " ")); d != "" {
 		text += ": " + d
 	}
 	return text
 }
+
+// yarnsOwnWords are what YARN's diagnostics of a lost ApplicationMaster have between the facts: what follows from them, times,
+// and where a browser would be led.
+var yarnsOwnWords = regexp.MustCompile(`For more detailed output, check the application tracking page: \S+\s+` +
+	`Then click on links to logs of each attempt\.[ \n]*\.?|Failing (this attempt|the application)\.|\[\d{4}-\d\d-\d\d [\d:.]+\]`)

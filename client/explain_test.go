@@ -72,6 +72,15 @@ func TestExplainEnded(t *testing.T) {
 	if want := "application_1700000000000_0007 has ended: FINISHED, final status FAILED: a b"; got != want {
 		t.Errorf("got %q", got)
 	}
+	got = explainEnded(yarnrpc.ApplicationReport{ID: app1, State: yarnrpc.StateFailed, Diagnostics: "Application x failed 1 times " +
+		"(global limit =4; local limit is =1) due to AM Container for y exited with  exitCode: 137\nFailing this attempt.Diagnostics: " +
+		"[2026-11-21 20:15:34.616]Container killed on request. Exit code is 137\n[2026-11-21 20:15:34.617]Killed by external signal\n" +
+		"For more detailed output, check the application tracking page: http://rm:8088/cluster/app/x Then click on links to logs of each " +
+		"attempt.\n. Failing the application."})
+	if want := "application_1700000000000_0007 has ended: FAILED: Application x failed 1 times (global limit =4; local limit is =1) due to " +
+		"AM Container for y exited with exitCode: 137 Diagnostics: Container killed on request. Exit code is 137 Killed by external signal"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
 }
 
 // What is on the screen when a job has failed.

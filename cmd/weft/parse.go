@@ -192,6 +192,10 @@ func unknown(options []option, token string) error {
 	name, _, _ := strings.Cut(strings.TrimLeft(token, "-"), "=")
 	for _, o := range options {
 		for _, n := range o.names {
+			if !o.hidden && n == "y"+name {
+				// An option of yarn-session.sh.
+				return fmt.Errorf("unknown option %s, did you mean -%s?", token, n)
+			}
 			if !o.hidden && len(n) > 2 && strings.EqualFold(strings.NewReplacer("-", "", "_", "").Replace(n), strings.NewReplacer("-", "", "_", "").Replace(name)) {
 				return fmt.Errorf("unknown option %s, did you mean --%s?", token, n)
 			}

@@ -60,6 +60,7 @@ func TestParseErrors(t *testing.T) {
 	for args, want := range map[string]string{
 		"-x job":               "unknown option -x",
 		"--no-such job":        "unknown option --no-such",
+		"-tm 1024 job":         "unknown option -tm, did you mean -ytm?",
 		"--paralelism 2 job":   "did you mean --parallelism?",
 		"-a 1 job":             "stand behind JOB",
 		"-p":                   "option -p needs a value",
