@@ -31,10 +31,10 @@ func (u *secured) rights(app string) {
 		t.Fatal(err)
 	}
 	page := strings.TrimSuffix(a.TrackingURL, "/") + "/jobs/overview"
-	if status, body := u.through(devcluster.Owner, page); status != 200 || !strings.Contains(body, `"jobs"`) {
+	if status, body := u.through(devcluster.Owner, "GET", page); status != 200 || !strings.Contains(body, `"jobs"`) {
 		t.Errorf("the owner through the proxy: status %d: %.500s", status, body)
 	}
-	if status, body := u.through(devcluster.Other, page); status == 200 || strings.Contains(body, `"jobs"`) {
+	if status, body := u.through(devcluster.Other, "GET", page); status == 200 || strings.Contains(body, `"jobs"`) {
 		t.Errorf("somebody else through the proxy: status %d: %.500s", status, body)
 	}
 	// Who is near the proxy but is not it, and who calls as it does from another address.
@@ -43,6 +43,7 @@ func (u *secured) rights(app string) {
 			t.Errorf("from %s with %v: status %d: %.300s", from, header, status, body)
 		}
 	}
+	u.direct("http://" + u.address(app))
 	rm := u.resourceManagerAs(devcluster.Other)
 	defer rm.Close()
 	id, err := yarnrpc.ParseApplicationID(app)
@@ -57,8 +58,29 @@ func (u *secured) rights(app string) {
 	}
 }
 
+// direct checks who may do what by tickets, at the JobManager itself.
+func (u *secured) direct(base string) {
+	t := u.t
+	t.Helper()
+	for _, c := range []struct {
+		name, method, path string
+		want               int
+	}{
+		{devcluster.Owner, "GET", "/jobs/overview", 200}, {devcluster.Other, "GET", "/jobs/overview", 403}, {devcluster.Other, "DELETE", "/cluster", 403},
+	} {
+		if status, body := u.through(c.name, c.method, base+c.path); status != c.want {
+			t.Errorf("%s with a ticket: %s %s: status %d, expected %d: %.500s", c.name, c.method, c.path, status, c.want, body)
+		}
+	}
+	for _, header := range []string{"Negotiate", "Negotiate AAAA", "Negotiate " + strings.Repeat("YII", 4<<10)} {
+		if status, body := newCaller(t, "127.0.0.2").ask("GET", base+"/jobs/overview", "Authorization", header); status != 401 {
+			t.Errorf("%.20s: status %d: %.300s", header, status, body)
+		}
+	}
+}
+
 // through asks a server that wants a ticket.
-func (u *secured) through(name, page string) (int, string) {
+func (u *secured) through(name, method, page string) (int, string) {
 	t := u.t
 	t.Helper()
 	conf, err := config.Load(u.c.Krb5Conf())
@@ -76,7 +98,11 @@ func (u *secured) through(name, page string) (int, string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	answer, err := spnego.NewClient(who, &http.Client{Timeout: patience}, "HTTP/"+at.Hostname()).Get(page)
+	request, err := http.NewRequestWithContext(t.Context(), method, page, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	answer, err := spnego.NewClient(who, &http.Client{Timeout: patience}, "HTTP/"+at.Hostname()).Do(request)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -124,7 +124,8 @@ func securedSession(t *testing.T, c *devcluster.Cluster) {
 	u := newSecured(t, c, devcluster.Owner)
 	u.kinit()
 	u.env = append(u.env, "HADOOP_USER_NAME=somebody")
-	started := u.ok("yarn-session.sh", "-d", "-jm", "512", "-tm", "1024", "-s", "1")
+	started := u.ok("yarn-session.sh", "-d", "-jm", "512", "-tm", "1024", "-s", "1",
+		"-Dsecurity.rest.auth=kerberos", "-Dsecurity.rest.auth.kerberos.keytab="+c.Keytab("services"))
 	if !strings.Contains(started.stderr, "HADOOP_USER_NAME=somebody is ignored") {
 		t.Errorf("%s", started)
 	}
@@ -161,6 +162,7 @@ func securedSession(t *testing.T, c *devcluster.Cluster) {
 	other := newSecured(t, c, devcluster.Other)
 	other.kinit()
 	other.fails(3, []string{"only its owner can use it"}, "weft", "list", "-yid", app)
+	other.fails(1, []string{`user "other" may not see this application`}, "weft", "list", "-m", u.recalled(app, "rest"))
 	if err := os.CopyFS(filepath.Join(other.home, ".weft"), os.DirFS(filepath.Join(u.home, ".weft"))); err != nil {
 		t.Fatal(err)
 	}
