@@ -15,8 +15,8 @@ func checkSizes(s spec.Sizes, most yarnrpc.Resource, nodes []yarnrpc.NodeReport)
 		what, option string
 		want         yarnrpc.Resource
 	}{
-		{"the JobManager", "-jm", yarnrpc.Resource{MemoryMB: int64(s.JobManagerMB), VCores: int32(s.JobManagerVCores)}},
-		{"a TaskManager", "-tm", yarnrpc.Resource{MemoryMB: int64(s.TaskManagerMB), VCores: int32(s.TaskManagerVCores)}},
+		{"the JobManager", "-jm (weft run: -yjm)", yarnrpc.Resource{MemoryMB: int64(s.JobManagerMB), VCores: int32(s.JobManagerVCores)}},
+		{"a TaskManager", "-tm (weft run: -ytm)", yarnrpc.Resource{MemoryMB: int64(s.TaskManagerMB), VCores: int32(s.TaskManagerVCores)}},
 	} {
 		switch {
 		case p.want.MemoryMB > most.MemoryMB:

@@ -171,13 +171,13 @@ func (p *process) runJob(ctx context.Context, args []string) error {
 	return c.RunJob(ctx, client.Run{Job: s.words[0], Args: s.words[1:], Class: s.class, Detached: !config.Get(c.Config, config.Attached), Which: s.which()})
 }
 
-// checkTarget refuses targets that are not served yet.
-func checkTarget(c *config.Config) error {
+// checkTarget refuses targets that there are not.
+func checkTarget(command string, c *config.Config) error {
 	switch target := config.Get(c, config.Target); target {
 	case "", config.TargetSession, config.TargetPerJob, config.TargetApplication, config.TargetLocal, "remote":
 		return nil
 	default:
-		return &usageError{"run", fmt.Sprintf("target %q (%s): expected yarn-session, yarn-per-job, yarn-application, remote or local", target, c.Source(config.Target.Key))}
+		return &usageError{command, fmt.Sprintf("target %q (%s): expected yarn-session, yarn-per-job, yarn-application, remote or local", target, c.Source(config.Target.Key))}
 	}
 }
 
@@ -204,6 +204,9 @@ func (p *process) list(ctx context.Context, args []string) error {
 	}
 	swept := c.SweepAbandoned(ctx)
 	defer swept()
+	if err := checkTarget("list", c.Config); err != nil {
+		return err
+	}
 	session, err := c.FindSession(ctx, s.which())
 	if err != nil {
 		return err
@@ -222,6 +225,9 @@ func (p *process) cancel(ctx context.Context, args []string) error {
 	}
 	swept := c.SweepAbandoned(ctx)
 	defer swept()
+	if err := checkTarget("cancel", c.Config); err != nil {
+		return err
+	}
 	session, err := c.FindSession(ctx, s.which())
 	if err != nil {
 		return err

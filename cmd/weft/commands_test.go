@@ -32,6 +32,8 @@ func TestCommandsEnd(t *testing.T) {
 		{"version", 2, "did you mean --version?"},
 		{"list --nosuch", 2, "See weft list --help."},
 		{"list " + none, 3, "there is no session"},
+		{"list -t yarn-sesion " + none, 2, `target "yarn-sesion" (-t): expected yarn-session`},
+		{"cancel -t yarn-sesion " + none + " " + someJob, 2, `target "yarn-sesion" (-t): expected yarn-session`},
 		{"list -h", 0, "Exit codes:"},
 		{"cancel " + none + " " + someJob, 3, "there is no session"},
 		{"logs " + none, 3, "there is no session"},

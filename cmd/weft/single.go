@@ -24,7 +24,7 @@ func (s *settings) target(c *config.Config) (string, error) {
 	case s.master != "":
 		return config.TargetSession, nil
 	}
-	return target, checkTarget(c)
+	return target, checkTarget("run", c)
 }
 
 // runOwn runs a job in a cluster of its own: main here, or beside the JobManager.
