@@ -46,3 +46,22 @@ func TestTokensOutlived(t *testing.T) {
 		j.finished()
 	}
 }
+
+// A cluster of its own for each of the lower levels of protection (TestKerberos has the highest): what was agreed on, and a job.
+func TestLowerProtection(t *testing.T) {
+	for level, agreed := range map[string]string{
+		devcluster.ProtectionAuthentication: "protection auth (authentication only)", devcluster.ProtectionIntegrity: "protection auth-int (integrity)",
+	} {
+		t.Run(level, func(t *testing.T) {
+			c := devcluster.Private(t, devcluster.Options{NodeManagers: 1, Kerberos: &devcluster.Kerberos{Protection: level}})
+			u := newSecured(t, c, devcluster.Owner)
+			u.kinit()
+			if looked := u.ok("weft", "doctor"); strings.Count(looked.stdout, agreed) < 2 {
+				t.Errorf("%q is not there for each server: %s", agreed, looked)
+			}
+			in := text(300, 1)
+			u.ok("weft", "run", "-m", "yarn-cluster", "-yjm", "512", "-ytm", "1024", u.example("wordcount"), "-input", u.put("in.txt", in), "-output", u.out("counts"))
+			u.same("counts", u.lines(u.out("counts")), count(in))
+		})
+	}
+}
