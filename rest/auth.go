@@ -29,6 +29,8 @@ type principal struct {
 	// proxied tells that the request came through YARN's web proxy. All applications share its origin, so that a page of another
 	// one could have sent it: nothing is changed that way.
 	proxied bool
+	// ticket tells that the Identifier has seen the user. Browsers show tickets by themselves, whosever page makes them ask.
+	ticket bool
 }
 
 // owner may do everything: has the token, or nobody needs one.
@@ -94,7 +96,7 @@ func (a *authenticator) identify(w http.ResponseWriter, r *http.Request) (princi
 			if err != nil {
 				return principal{}, err
 			}
-			return a.authorise(r.Context(), principal{user: user})
+			return a.authorise(r.Context(), principal{user: user, ticket: true})
 		}
 		return principal{}, fmt.Errorf("the Authorization scheme %.20q is not Bearer", scheme)
 	}
@@ -166,6 +168,17 @@ func hangUp(w http.ResponseWriter) {
 
 func unauthorized(reason string) string {
 	return reason + "; send Authorization: Bearer TOKEN with the owner's token (~/.weft/CLUSTER/token of the user who started the cluster; without YARN what jobmanager.sh token prints), or open the page through YARN's web proxy, which may read"
+}
+
+// refuseTicket refuses a GET that does something and came with a ticket: browsers do not tell us which site made them send a GET to a
+// server without TLS. What can be sent instead names its origin.
+func refuseTicket(r *http.Request, instead string) error {
+	who, _ := r.Context().Value(principalKey{}).(principal)
+	if !who.ticket || r.Method != http.MethodGet {
+		return nil
+	}
+	return &Error{Status: http.StatusForbidden,
+		Message: fmt.Sprintf("with a Kerberos ticket GET %s does nothing, as a page of another site could have made a browser send it; send %s", r.URL.Path, instead)}
 }
 
 // checkModify refuses who may only look.

@@ -188,6 +188,9 @@ func handleYarnCancel(s *Server, w http.ResponseWriter, r *http.Request) error {
 		// HEAD reaches GET's handler, but must not change anything.
 		return &Error{Status: http.StatusMethodNotAllowed, Message: r.Method + " does not cancel a job, GET does"}
 	}
+	if err := refuseTicket(r, "PATCH /jobs/"+r.PathValue("jobid")); err != nil {
+		return err
+	}
 	return s.cancel(w, r)
 }
 

@@ -63,6 +63,9 @@ func handleJarRun(s *Server, w http.ResponseWriter, r *http.Request) error {
 }
 
 func handleJarPlan(s *Server, w http.ResponseWriter, r *http.Request) error {
+	if err := refuseTicket(r, "POST "+r.URL.Path); err != nil {
+		return err
+	}
 	programs, request, err := s.program(w, r)
 	if err != nil {
 		return err
