@@ -244,7 +244,7 @@ func tokensOnly(t *testing.T, c *devcluster.Cluster) {
 		t.Errorf("metrics %s", metrics)
 	}
 	j.passwordsAbsent()
-	j.release()
+	u.withoutKDC(j)
 	j.finished()
 	for _, words := range [][]string{{"cmd=create", "src=/user/owner/alone/"}, {"cmd=open", "src=/user/owner/alone-in/"}, {"cmd=delete", "src=/user/owner/.weft/staging/" + j.app}} {
 		if !audited(t, c, append(words, "ugi=owner@WEFT.TEST (auth:TOKEN)")...) {
