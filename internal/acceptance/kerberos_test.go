@@ -244,6 +244,7 @@ func tokensOnly(t *testing.T, c *devcluster.Cluster) {
 		t.Errorf("metrics %s", metrics)
 	}
 	j.passwordsAbsent()
+	u.strangersAt(t, j)
 	u.withoutKDC(j)
 	j.finished()
 	for _, words := range [][]string{{"cmd=create", "src=/user/owner/alone/"}, {"cmd=open", "src=/user/owner/alone-in/"}, {"cmd=delete", "src=/user/owner/.weft/staging/" + j.app}} {
