@@ -17,6 +17,8 @@ type State struct {
 		sync.Mutex
 		lease *Lease
 		cause error
+		// resigning tells that the leader gives its place up.
+		resigning bool
 	}
 }
 
@@ -44,9 +46,20 @@ func (s *State) Lose(cause error) bool {
 	if s.mu.cause != nil {
 		return false
 	}
+	if s.mu.resigning && errors.Is(cause, ErrFenced) {
+		cause = ErrResigned
+	}
 	s.mu.cause = fmt.Errorf("epoch %d: %w", s.Epoch, cause)
 	close(s.lost)
 	return true
+}
+
+// Resigning tells that the leader gives its place up now, or that it could not: what asks in between whether the place is held must
+// not take the answer for the work of another.
+func (s *State) Resigning(yes bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.mu.resigning = yes
 }
 
 // Answered notes an answer to a question sent at that time.

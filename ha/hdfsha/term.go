@@ -236,6 +236,7 @@ func (t *term) Resign(ctx context.Context) error {
 	if t.Cause() != nil {
 		return nil
 	}
+	t.Resigning(true)
 	err := t.change(ctx, "resign", func(ctx context.Context) error { return t.withdraw(ctx, leaderFile) })
 	if t.Lose(ha.ErrResigned) {
 		err = errors.Join(err, t.store.Depose(ctx, ha.Leader{Epoch: t.Epoch()}))
@@ -253,6 +254,7 @@ func (t *term) Purge(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	t.Resigning(true)
 	err = t.change(ctx, "remove the cluster", func(ctx context.Context) error {
 		for _, f := range list {
 			if !f.IsDir {
@@ -264,6 +266,7 @@ func (t *term) Purge(ctx context.Context) error {
 		return t.fenced(ctx, t.store.o.Files.Rename(ctx, t.store.publishing(t.Epoch()), gone, false))
 	})
 	if err != nil {
+		t.Resigning(false)
 		return err
 	}
 	t.Lose(ha.ErrResigned)

@@ -157,7 +157,7 @@ func (t *term) Put(ctx context.Context, k ha.Key, value []byte) error {
 	}
 	old, err := t.store.stored(ctx, k)
 	if err != nil {
-		return err
+		return t.because(err)
 	}
 	stored, at, err := t.store.o.seal(ctx, t.Epoch(), k, value)
 	if err != nil {
@@ -185,14 +185,19 @@ func (t *term) Put(ctx context.Context, k ha.Key, value []byte) error {
 	return t.store.o.dropStored(ctx, old.data)
 }
 
+// because gives the reason why a term that is lost could not do something, which may have shown as a session that was closed.
+func (t *term) because(err error) error {
+	if cause := t.Cause(); cause != nil {
+		return cause
+	}
+	return err
+}
+
 // Delete is ha.Term's.
 func (t *term) Delete(ctx context.Context, k ha.Key) error {
 	old, err := t.store.stored(ctx, k)
 	if err != nil || !old.found {
-		if err == nil {
-			err = t.Cause()
-		}
-		return err
+		return t.because(err)
 	}
 	p := t.store.valueNode(k)
 	err = t.write(ctx, "remove "+k.String(), func(c client) error {
@@ -233,6 +238,7 @@ func (t *term) Resign(ctx context.Context) error {
 	if t.Cause() != nil {
 		return nil
 	}
+	t.Resigning(true)
 	// The place goes first, in one step with the record: then somebody else leads, and hears of no leader before.
 	p := t.store.node("leader")
 	err := t.write(ctx, "resign", func(c client) error {
@@ -272,6 +278,7 @@ func (t *term) Purge(ctx context.Context) error {
 		return err
 	}
 	// One transaction ends the epoch and the place.
+	t.Resigning(true)
 	err := t.write(ctx, "remove the epoch", func(c client) error {
 		epoch := &zk.DeleteRequest{Path: t.store.node("epoch"), Version: t.version}
 		failed, err := multi(c, append(t.fences(), epoch, &zk.DeleteRequest{Path: t.place(), Version: -1})...)
@@ -281,6 +288,7 @@ func (t *term) Purge(ctx context.Context) error {
 		return err
 	})
 	if err != nil {
+		t.Resigning(false)
 		return err
 	}
 	t.end(ha.ErrResigned)
