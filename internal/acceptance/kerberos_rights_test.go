@@ -1,4 +1,4 @@
-//go:build realhadoop
+//go:build realhadoop && long
 
 package acceptance
 

@@ -44,7 +44,7 @@ func splitPackages(ctx context.Context, patterns string) (split, error) {
 		if race {
 			found.race = append(found.race, p.ImportPath)
 		}
-		if !race || contains(p.Dir, p.IgnoredGoFiles, "//go:build realhadoop") || contains(p.Dir, tests, "AllocsPerRun") {
+		if !race || contains(p.Dir, p.IgnoredGoFiles, "//go:build realhadoop\n") || contains(p.Dir, tests, "AllocsPerRun") {
 			found.plain = append(found.plain, p.ImportPath)
 		}
 	}
