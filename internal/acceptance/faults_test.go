@@ -71,6 +71,7 @@ func sentence(t *testing.T, r result) {
 
 // No Hadoop configuration is one sentence that says where it was looked for.
 func TestNoHadoopConfiguration(t *testing.T) {
+	t.Parallel()
 	u := newUser(t)
 	u.without("HADOOP_CONF_DIR", "YARN_CONF_DIR", "HADOOP_HOME", "HADOOP_COMMON_HOME", "HADOOP_YARN_HOME", "HADOOP_PREFIX")
 	for _, args := range [][]string{{"-d"}, {"-q"}, {"-id", "application_1700000000000_0001"}} {

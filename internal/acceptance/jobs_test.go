@@ -149,6 +149,7 @@ func TestJobFails(t *testing.T) {
 
 // What can be refused before anything is submitted is: exit code 2, one sentence, no job.
 func TestJobRefused(t *testing.T) {
+	t.Parallel()
 	u := newUser(t)
 	u.session()
 	input := u.put("in.txt", text(5, 3))
@@ -218,6 +219,7 @@ func TestJobRefused(t *testing.T) {
 
 // A main that never comes to Execute is the author's error, shown with what it wrote (W5).
 func TestMainWithoutExecute(t *testing.T) {
+	t.Parallel()
 	u := newUser(t)
 	u.session()
 	for _, c := range []struct {

@@ -134,6 +134,7 @@ func (u *user) kill9(p devcluster.Proc) {
 
 // The job is really distributed, and either process of it may be killed: it starts again and gives the right result.
 func TestKilled(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		name   string
 		victim func(u *user, app string) []devcluster.Proc

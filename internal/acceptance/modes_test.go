@@ -68,6 +68,7 @@ func (u *user) endsAs(app, status string, diagnostics ...string) {
 
 // A job in a cluster of its own gives the right result, and the cluster is gone with it.
 func TestOwnCluster(t *testing.T) {
+	t.Parallel()
 	for _, m := range modes {
 		t.Run(m.name, func(t *testing.T) {
 			u := newUser(t)
@@ -124,6 +125,7 @@ func (j *slowJob) submitted() {
 
 // A TaskManager that is killed costs time, not results.
 func TestOwnClusterLosesTaskManager(t *testing.T) {
+	t.Parallel()
 	for _, m := range modes {
 		t.Run(m.name, func(t *testing.T) {
 			u := newUser(t)
@@ -143,6 +145,7 @@ func TestOwnClusterLosesTaskManager(t *testing.T) {
 
 // A job that fails is a FAILED application, whose diagnostics say why.
 func TestOwnClusterJobFails(t *testing.T) {
+	t.Parallel()
 	for _, m := range modes {
 		t.Run(m.name, func(t *testing.T) {
 			u := newUser(t)
@@ -159,6 +162,7 @@ func TestOwnClusterJobFails(t *testing.T) {
 
 // Ctrl-C leaves the job running, or cancels it where that is asked for.
 func TestOwnClusterInterrupted(t *testing.T) {
+	t.Parallel()
 	for _, m := range modes {
 		t.Run(m.name, func(t *testing.T) {
 			u := newUser(t)
@@ -198,6 +202,7 @@ func TestOwnClusterInterrupted(t *testing.T) {
 
 // Detached, the client's process group may be killed at once: the job goes on and the cluster ends with it.
 func TestOwnClusterDetached(t *testing.T) {
+	t.Parallel()
 	for _, m := range modes {
 		t.Run(m.name, func(t *testing.T) {
 			u := newUser(t)
@@ -216,6 +221,7 @@ func TestOwnClusterDetached(t *testing.T) {
 
 // A cluster for one job takes no other, and what its client may do wrong starts none.
 func TestPerJobRefusals(t *testing.T) {
+	t.Parallel()
 	u := newUser(t)
 	u.fails(2, []string{"does not exist"}, "weft", perJob.with(u.example("wordcount"), "-input", u.out("missing"), "-output", u.out("out"))...)
 	u.fails(2, []string{"no licence found"}, "weft", perJob.with(testJob(t), "-mode", "exit-plan")...)
@@ -232,6 +238,7 @@ func TestPerJobRefusals(t *testing.T) {
 
 // Main runs in the JobManager's container; its Execute calls run one after the other in the one cluster.
 func TestApplicationMain(t *testing.T) {
+	t.Parallel()
 	u := newUser(t)
 	in := text(300, 5)
 	args := []string{"-mode", "twice", "-input", u.put("in.txt", in), "-output", u.out("out")}
@@ -265,6 +272,7 @@ func TestApplicationMain(t *testing.T) {
 
 // A main that ends before its first Execute is a failed application that shows what it wrote.
 func TestApplicationMainFails(t *testing.T) {
+	t.Parallel()
 	u := newUser(t)
 	for mode, want := range map[string]string{"exit-plan": "no licence found", "panic-plan": "the plan went wrong", "none": "nothing to do today"} {
 		p := u.start("", "weft", inAM.with(testJob(t), "-mode", mode)...)

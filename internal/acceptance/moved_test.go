@@ -27,6 +27,7 @@ func (u *user) relocated(dir string) {
 
 // A session needs nothing of what its client had on disk: distribution, configuration and home go away, and everything goes on.
 func TestMovedAway(t *testing.T) {
+	t.Parallel()
 	u := newUser(t)
 	root := t.TempDir()
 	u.relocated(filepath.Join(root, "first"))

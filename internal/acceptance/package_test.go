@@ -82,6 +82,7 @@ func fields(text string) map[string]int {
 
 // The distribution, moved, is all that is needed to write, test and run a job; weft run leaves the module as it is.
 func TestJobModule(t *testing.T) {
+	t.Parallel()
 	u := newUser(t).moved()
 	dir := filepath.Join(t.TempDir(), "My Counts")
 	r := u.ok("weft", "init", dir)
@@ -203,6 +204,7 @@ func TestLocalRun(t *testing.T) {
 
 // What runs needs nothing of the client's machine: with the distribution and the home directory renamed the job goes on.
 func TestClientRenamed(t *testing.T) {
+	t.Parallel()
 	u := newUser(t).moved()
 	app := u.session("-tm", "1024", "-s", "1")
 	j := u.slow(app)

@@ -54,7 +54,8 @@ func run(ctx context.Context, packages, pattern string, raceAll bool) error {
 		only = []string{"-run", pattern}
 	}
 	// Built as the distribution is, so that what it was built of is not compiled again.
-	real, race := slices.Concat([]string{"-trimpath", "-tags", "realhadoop"}, only), slices.Concat([]string{"-race"}, only)
+	// More at a time is more than a small machine can do, and more than a private Hadoop has room for.
+	real, race := slices.Concat([]string{"-parallel", "2", "-trimpath", "-tags", "realhadoop"}, only), slices.Concat([]string{"-race"}, only)
 	var steps []step
 	if len(tested.plain) > 0 {
 		steps = append(steps, step{"the tests, on the real Hadoop", slices.Concat(real, tested.plain), true})
