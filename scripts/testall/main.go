@@ -22,7 +22,7 @@ import (
 const distEnv = "WEFT_TEST_DIST"
 
 func main() {
-	budget := flag.Duration("budget", 55*time.Minute, "time for everything")
+	budget := flag.Duration("budget", 57*time.Minute, "time for everything")
 	raceAll := flag.Bool("race-all", false, "race detector also for the tests on the real Hadoop")
 	packages := flag.String("packages", "./...", "packages to test")
 	runPattern := flag.String("run", "", "go test's -run")
