@@ -59,7 +59,7 @@ func (r *mainRun) run(ctx context.Context) outcome {
 	defer stderr.Close()
 	r.process, err = planproc.Start(planproc.Options{
 		Path: "./" + spec.JobBinary, Args: r.job.Args, Env: r.environment(), Config: r.config(), Owned: true,
-		Stdout: io.MultiWriter(stdout, r.tail), Stderr: io.MultiWriter(stderr, r.tail), Said: r.said,
+		Stdout: io.MultiWriter(stdout, r.tail), Stderr: io.MultiWriter(stderr, r.tail), Said: r.tail.Said,
 	})
 	if err != nil {
 		return outcome{yarnrpc.FinalFailed, "main could not be started: " + err.Error()}
@@ -143,56 +143,17 @@ variables:
 }
 
 // config is what main is told of the configuration.
-func (r *mainRun) config() map[string]string {
-	values := r.a.config.Map()
-	for k := range values {
-		if rest.IsSecretKey(k) {
-			delete(values, k)
-		}
-	}
-	return values
-}
-
-// said is the end of main's output.
-func (r *mainRun) said() string {
-	if t := r.tail.String(); t != "" {
-		return "; its output:\n" + t
-	}
-	return "; it wrote nothing"
-}
+func (r *mainRun) config() map[string]string { return rest.WithoutSecrets(r.a.config.Map()) }
 
 // serve answers each Execute of main until main ends.
 func (r *mainRun) serve(ctx context.Context) error {
-	limit := config.Get(r.a.config, config.PlanTimeout)
-	for {
-		graph, err := r.process.Next(ctx, limit)
-		if err != nil {
-			return err
+	return r.process.Serve(ctx, config.Get(r.a.config, config.PlanTimeout), func(ctx context.Context, g *planpb.JobGraph) (*planpb.JobResult, error) {
+		result, err := r.execute(ctx, g)
+		if err == nil {
+			r.results = append(r.results, result)
 		}
-		if graph == nil {
-			break
-		}
-		result, err := r.execute(ctx, graph)
-		if err != nil {
-			return err
-		}
-		r.results = append(r.results, result)
-		if err := r.process.Say(&planpb.ToPlan{Kind: &planpb.ToPlan_Result{Result: result}}); err != nil {
-			return err
-		}
-		// The limit is for planning; what main does between two calls of Execute is its own affair.
-		limit = 0
-	}
-	err := r.process.Wait(ctx)
-	switch {
-	case ctx.Err() != nil:
-		return context.Cause(ctx)
-	case len(r.results) == 0:
-		return r.process.WithoutExecute()
-	case err != nil:
-		return fmt.Errorf("main ended with an error after its jobs (%w)%s", err, r.said())
-	}
-	return nil
+		return result, err
+	})
 }
 
 // execute runs one job to its end.
@@ -205,18 +166,10 @@ func (r *mainRun) execute(ctx context.Context, g *planpb.JobGraph) (*planpb.JobR
 	if err := r.checkFiles(ctx, own, g); err != nil {
 		return nil, err
 	}
-	job, err := r.jm.Submit(ctx, &restpb.SubmitRequest{
+	result, err := r.jm.RunFor(ctx, r.process, &restpb.SubmitRequest{
 		JobId: own.String(), Graph: g, Binary: r.binary, Args: r.job.Args, Environment: r.job.Environment,
 		Config: r.job.Config, PreviousResults: r.results, Detached: !config.Get(r.a.config, config.Attached),
 	})
-	if err != nil {
-		return nil, fmt.Errorf("submit job '%s': %w", g.GetName(), err)
-	}
-	submitted := &planpb.Submitted{JobId: job.String()}
-	if err := r.process.Say(&planpb.ToPlan{Kind: &planpb.ToPlan_Submitted{Submitted: submitted}}); err != nil {
-		return nil, err
-	}
-	result, err := r.jm.Result(ctx, job)
 	if err != nil {
 		return nil, err
 	}

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/weft-project/weft/config"
+	"github.com/weft-project/weft/rest"
 	"github.com/weft-project/weft/rpc/planpb"
 )
 
@@ -28,7 +29,7 @@ func (c *Client) RunHere(ctx context.Context, run Run) error {
 		return err
 	}
 	defer bins.close()
-	values := withoutSecrets(c.Config.Map())
+	values := rest.WithoutSecrets(c.Config.Map())
 	if _, asked := c.Config.LayerMap(config.CommandLine)[config.RESTPort.Key]; !asked {
 		// That of the file is a cluster's, and may be in use by it.
 		delete(values, config.RESTPort.Key)

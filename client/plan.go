@@ -31,7 +31,7 @@ func (c *Client) startPlan(path string, args []string) (*planProcess, error) {
 		}
 	}
 	p, err := planproc.Start(planproc.Options{
-		Path: path, Args: args, Env: os.Environ(), Config: withoutSecrets(c.Config.Map()), Said: said,
+		Path: path, Args: args, Env: os.Environ(), Config: rest.WithoutSecrets(c.Config.Map()), Said: said,
 		Stdout: &passThrough{console: c.Console, tail: end}, Stderr: &passThrough{console: c.Console, stderr: true, tail: end},
 	})
 	if err != nil {
@@ -59,17 +59,7 @@ func (p *planProcess) withoutExecute() error { return ofJob(p.WithoutExecute()) 
 
 func indent(s string) string { return "  " + strings.ReplaceAll(s, "\n", "\n  ") }
 
-// withoutSecrets leaves settings out that are nobody else's business.
-func withoutSecrets(values map[string]string) map[string]string {
-	for k := range values {
-		if rest.IsSecretKey(k) {
-			delete(values, k)
-		}
-	}
-	return values
-}
-
 // jobConfig is what travels with a job: the command line and what the session was not started with. Secrets stay here.
 func (c *Client) jobConfig() map[string]string {
-	return withoutSecrets(c.Config.LayerMap(config.CommandLine))
+	return rest.WithoutSecrets(c.Config.LayerMap(config.CommandLine))
 }

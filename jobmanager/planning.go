@@ -63,7 +63,7 @@ func (b *backend) RunProgram(ctx context.Context, r rest.ProgramRequest) (id.Job
 		}
 	}
 	reply, err := b.Submit(ctx, &restpb.SubmitRequest{JobId: r.Job.String(), Graph: g, Binary: r.Binary, Args: r.Args, Environment: b.m.environment(),
-		Config: withoutSecrets(r.Config), Detached: true})
+		Config: rest.WithoutSecrets(r.Config), Detached: true})
 	if err != nil {
 		return id.Job{}, err
 	}
@@ -73,17 +73,6 @@ func (b *backend) RunProgram(ctx context.Context, r rest.ProgramRequest) (id.Job
 // environment is what this process gives to those of jobs, where a client gives them its own.
 func (m *JobManager) environment() map[string]string {
 	return planproc.Environment(os.Getenv, m.o.Config.WithPrefix("containerized.taskmanager.env."))
-}
-
-// withoutSecrets leaves settings out that are not for jobs.
-func withoutSecrets(values map[string]string) map[string]string {
-	out := make(map[string]string, len(values))
-	for k, v := range values {
-		if !rest.IsSecretKey(k) {
-			out[k] = v
-		}
-	}
-	return out
 }
 
 // plan has a TaskManager run main and gives the graph. whole main is for a job that is to be submitted.
@@ -97,7 +86,7 @@ func (m *JobManager) plan(ctx context.Context, r rest.ProgramRequest, whole bool
 	}
 	p := &planning{done: make(chan planOutcome, 1), waitingSince: time.Now(), holder: &job{m: m, id: r.Job}}
 	p.start = &controlpb.StartPlan{Id: id.NewJob().String(), JobId: r.Job.String(), Binary: r.Binary, Args: r.Args, Environment: m.environment(),
-		Config: withoutSecrets(effective.Map()), TimeoutMs: config.Get(effective, config.PlanTimeout).Milliseconds(), Whole: whole}
+		Config: rest.WithoutSecrets(effective.Map()), TimeoutMs: config.Get(effective, config.PlanTimeout).Milliseconds(), Whole: whole}
 	if _, err := query(ctx, m, func() (struct{}, error) { return struct{}{}, m.enterPlanning(p) }); err != nil {
 		return nil, err
 	}

@@ -3,11 +3,13 @@ package jobmanager
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/weft-project/weft/config"
 	"github.com/weft-project/weft/graph/execution"
 	"github.com/weft-project/weft/id"
+	"github.com/weft-project/weft/internal/planproc"
 	"github.com/weft-project/weft/rest"
 	"github.com/weft-project/weft/rest/restpb"
 	"github.com/weft-project/weft/rpc/planpb"
@@ -49,6 +51,18 @@ func (m *JobManager) Submit(ctx context.Context, r *restpb.SubmitRequest) (id.Jo
 		}
 		return j.id, nil
 	})
+}
+
+// RunFor runs a job of the main that runs beside this JobManager: main is told the job's id, and the job's end is waited for.
+func (m *JobManager) RunFor(ctx context.Context, main *planproc.Process, r *restpb.SubmitRequest) (*planpb.JobResult, error) {
+	job, err := m.Submit(ctx, r)
+	if err != nil {
+		return nil, fmt.Errorf("submit job '%s': %w", r.GetGraph().GetName(), err)
+	}
+	if err := main.Say(&planpb.ToPlan{Kind: &planpb.ToPlan_Submitted{Submitted: &planpb.Submitted{JobId: job.String()}}}); err != nil {
+		return nil, err
+	}
+	return m.Result(ctx, job)
 }
 
 // FirstJob waits for the first submission and gives its job.

@@ -1,6 +1,7 @@
 package rest
 
 import (
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
@@ -28,6 +29,13 @@ var secretUserinfo = regexp.MustCompile(`(://[^/\s:@]*:)[^/\s@]+@`)
 func IsSecretKey(key string) bool {
 	lower := strings.ToLower(key)
 	return slices.ContainsFunc(secretWords[:], func(w string) bool { return strings.Contains(lower, w) })
+}
+
+// WithoutSecrets gives a copy without the settings that are nobody else's business, such as a job's.
+func WithoutSecrets(values map[string]string) map[string]string {
+	out := maps.Clone(values)
+	maps.DeleteFunc(out, func(k, _ string) bool { return IsSecretKey(k) })
+	return out
 }
 
 // MaskValue gives the value of a configuration key as it may be shown. Switches of keys that merely sound

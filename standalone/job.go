@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"maps"
 	"os"
 	"path"
 	"path/filepath"
@@ -142,40 +141,16 @@ func (r *mainRun) lead(ctx context.Context, jm *jobmanager.JobManager, stopped f
 
 // run runs main to its end and serves its Execute calls one after the other.
 func (r *mainRun) run(ctx context.Context) (err error) {
-	said := func() string {
-		if t := r.tail.String(); t != "" {
-			return "; its output:\n" + t
-		}
-		return "; it wrote nothing"
-	}
-	r.process, err = planproc.Start(planproc.Options{Path: r.path, Args: r.o.Job.Args, Env: r.environment(), Config: r.config(), Owned: true,
-		Stdout: io.MultiWriter(r.o.Job.Stdout, &r.tail), Stderr: io.MultiWriter(r.o.Job.Stderr, &r.tail), Said: said})
+	r.process, err = planproc.Start(planproc.Options{Path: r.path, Args: r.o.Job.Args, Env: r.environment(), Config: rest.WithoutSecrets(r.o.Config.Map()), Owned: true,
+		Stdout: io.MultiWriter(r.o.Job.Stdout, &r.tail), Stderr: io.MultiWriter(r.o.Job.Stderr, &r.tail), Said: r.tail.Said})
 	if err != nil {
 		return fmt.Errorf("main could not be started: %w", err)
 	}
 	defer r.process.End()
 	r.o.Log.Info("main runs", "job", r.binary.Name, "pid", r.process.PID())
-	limit := config.Get(r.o.Config, config.PlanTimeout)
-	for {
-		graph, err := r.process.Next(ctx, limit)
-		if err != nil {
-			return err
-		}
-		if graph == nil {
-			break
-		}
-		if err := r.execute(ctx, graph); err != nil {
-			return err
-		}
-		// The limit is for planning; what main does between two calls of Execute is its own affair.
-		limit = 0
-	}
-	mainErr := r.process.Wait(ctx)
-	switch {
-	case ctx.Err() != nil:
-		return context.Cause(ctx)
-	case len(r.results) == 0:
-		return r.process.WithoutExecute()
+	err = r.process.Serve(ctx, config.Get(r.o.Config, config.PlanTimeout), r.execute)
+	if err != nil && !errors.As(err, new(*planproc.LateError)) {
+		return err
 	}
 	// Of a job that did not finish main's error speaks too.
 	for _, result := range r.results {
@@ -188,38 +163,27 @@ func (r *mainRun) run(ctx context.Context) (err error) {
 			return nil
 		}
 	}
-	if mainErr != nil {
-		return fmt.Errorf("main ended with an error after its jobs (%w)%s", mainErr, said())
-	}
-	return nil
+	return err
 }
 
-// execute runs one job to its end and tells main.
-func (r *mainRun) execute(ctx context.Context, g *planpb.JobGraph) error {
+// execute runs one job to its end.
+func (r *mainRun) execute(ctx context.Context, g *planpb.JobGraph) (*planpb.JobResult, error) {
 	if err := planproc.CheckFiles(ctx, r.files, g); err != nil {
-		return err
+		return nil, err
 	}
 	if err := r.keepBinary(); err != nil {
-		return err
+		return nil, err
 	}
 	jid := id.NewJob()
 	if len(r.results) == 0 && !r.o.Job.ID.IsZero() {
 		jid = r.o.Job.ID
 	}
-	job, err := r.jm.Submit(ctx, &restpb.SubmitRequest{JobId: jid.String(), Graph: g, Binary: r.binary, Args: r.o.Job.Args,
+	result, err := r.jm.RunFor(ctx, r.process, &restpb.SubmitRequest{JobId: jid.String(), Graph: g, Binary: r.binary, Args: r.o.Job.Args,
 		Environment: r.env, PreviousResults: r.results})
-	if err != nil {
-		return fmt.Errorf("submit job '%s': %w", g.GetName(), err)
+	if err == nil {
+		r.results = append(r.results, result)
 	}
-	if err := r.process.Say(&planpb.ToPlan{Kind: &planpb.ToPlan_Submitted{Submitted: &planpb.Submitted{JobId: job.String()}}}); err != nil {
-		return err
-	}
-	result, err := r.jm.Result(ctx, job)
-	if err != nil {
-		return err
-	}
-	r.results = append(r.results, result)
-	return r.process.Say(&planpb.ToPlan{Kind: &planpb.ToPlan_Result{Result: result}})
+	return result, err
 }
 
 // keepBinary puts the binary where TaskManagers fetch it. Files that no job needs are not kept for ever, and main may take its time.
@@ -255,11 +219,4 @@ func (r *mainRun) environment() []string {
 	}
 	_, beside := r.o.memory()
 	return append(out, "GOMEMLIMIT="+strconv.FormatInt(beside, 10), "GOMAXPROCS="+strconv.Itoa(runtime.GOMAXPROCS(0)))
-}
-
-// config is what main is told of the configuration.
-func (r *mainRun) config() map[string]string {
-	values := r.o.Config.Map()
-	maps.DeleteFunc(values, func(k, _ string) bool { return rest.IsSecretKey(k) })
-	return values
 }

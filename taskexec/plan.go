@@ -96,7 +96,7 @@ func (p *plan) run(ctx context.Context) (g *planpb.JobGraph, err error) {
 	tail := &planproc.Tail{}
 	process, err := planproc.Start(planproc.Options{
 		Path: binary, Name: p.start.GetBinary().GetName(), Args: p.start.GetArgs(), Dir: dir, Env: append(p.m.environment(p.start.GetEnvironment(), dir, 1), p.mark()),
-		Config: p.start.GetConfig(), Owned: true, Stdout: tail, Stderr: tail, Said: func() string { return said(tail) },
+		Config: p.start.GetConfig(), Owned: true, Stdout: tail, Stderr: tail, Said: tail.Said,
 	})
 	if err != nil {
 		return nil, err
@@ -144,14 +144,6 @@ func (p *plan) graph(ctx context.Context, process *planproc.Process) (*planpb.Jo
 		return g, nil
 	}
 	return g, process.Rest(ctx, p.start.GetJobId(), limit)
-}
-
-// said is the end of main's output, for messages.
-func said(tail *planproc.Tail) string {
-	if t := tail.String(); t != "" {
-		return "; its output:\n" + t
-	}
-	return "; it wrote nothing"
 }
 
 // mark is in the environment of main and of what it starts.

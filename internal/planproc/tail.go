@@ -25,6 +25,14 @@ func (t *Tail) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
+// Said gives what was kept as the end of a sentence about a main.
+func (t *Tail) Said() string {
+	if text := t.String(); text != "" {
+		return "; its output:\n" + text
+	}
+	return "; it wrote nothing"
+}
+
 // String gives what was kept, from the beginning of a line.
 func (t *Tail) String() string {
 	t.mu.Lock()
