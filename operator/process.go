@@ -181,9 +181,9 @@ func KeyedProcessFactory[K comparable, A, O any](key *codec.Key[K], of func(A) K
 	}
 }
 
-// KeyedCoProcessFactory is an operator of two inputs with equal keys.
-func KeyedCoProcessFactory[K comparable, A, B, O any](key *codec.Key[K], ofA func(A) K, ofB func(B) K,
-	open func(k *Keyed[K], emit func(O)) (func(A), func(B))) Factory {
+// keyedPair is an operator of a keyed input and of a second one that second makes.
+func keyedPair[K comparable, A, B, O any](key *codec.Key[K], ofA func(A) K, open func(k *Keyed[K], emit func(O)) (func(A), func(B)),
+	second func(k *Keyed[K], fn *func(B)) Emit[B]) Factory {
 	return func(c *Context, op int, out any) (Instance, error) {
 		next, err := emitOf[O](out)
 		if err != nil {
@@ -193,27 +193,23 @@ func KeyedCoProcessFactory[K comparable, A, B, O any](key *codec.Key[K], ofA fun
 		if err != nil {
 			return Instance{}, err
 		}
-		var first func(A)
-		var second func(B)
-		p.open = func() { first, second = open(p.Keyed, emitter(c, op, next)) }
-		return Instance{p, []any{keyedInput(p.Keyed, key, ofA, &first), keyedInput(p.Keyed, key, ofB, &second)}}, nil
+		var a func(A)
+		var b func(B)
+		p.open = func() { a, b = open(p.Keyed, emitter(c, op, next)) }
+		return Instance{p, []any{keyedInput(p.Keyed, key, ofA, &a), second(p.Keyed, &b)}}, nil
 	}
+}
+
+// KeyedCoProcessFactory is an operator of two inputs with equal keys.
+func KeyedCoProcessFactory[K comparable, A, B, O any](key *codec.Key[K], ofA func(A) K, ofB func(B) K,
+	open func(k *Keyed[K], emit func(O)) (func(A), func(B))) Factory {
+	return keyedPair(key, ofA, open, func(k *Keyed[K], fn *func(B)) Emit[B] { return keyedInput(k, key, ofB, fn) })
 }
 
 // KeyedBroadcastFactory is an operator of a keyed input and one of which all subtasks get every record.
 func KeyedBroadcastFactory[K comparable, A, B, O any](key *codec.Key[K], of func(A) K, open func(k *Keyed[K], emit func(O)) (func(A), func(B))) Factory {
-	return func(c *Context, op int, out any) (Instance, error) {
-		next, err := emitOf[O](out)
-		if err != nil {
-			return Instance{}, err
-		}
-		p, err := newKeyed(c, op, key)
-		if err != nil {
-			return Instance{}, err
-		}
-		var first func(A)
-		var second func(B)
-		p.open = func() { first, second = open(p.Keyed, emitter(c, op, next)) }
-		return Instance{p, []any{keyedInput(p.Keyed, key, of, &first), Emit[B](func(v *B) { c.Op = op; second(*v) })}}, nil
-	}
+	return keyedPair(key, of, open, func(k *Keyed[K], fn *func(B)) Emit[B] {
+		c, op := k.C, k.Op
+		return func(v *B) { c.Op = op; (*fn)(*v) }
+	})
 }

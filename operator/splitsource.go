@@ -49,7 +49,7 @@ func (s SplitSource[T, S]) Factories() (Factory, CoordinatorFactory) {
 			x.spec.AtOnce = max(1, s.AtOnce)
 			return Instance{Operator: x}, nil
 		}, func(c *CoordinatorContext) (Coordinator, error) {
-			return &splitDealer[S]{plan: s.Plan, c: c, done: NewDoneSet(c.Subtasks), served: map[int]bool{}}, nil
+			return &splitDealer[S]{plan: s.Plan, c: c, done: NewDoneSet(c.Subtasks), dealing: NewDealing(c.Subtasks)}, nil
 		}
 }
 
@@ -272,10 +272,10 @@ type splitDealer[S any] struct {
 	c    *CoordinatorContext
 	done *DoneSet
 
-	mu     sync.Mutex
-	splits []S
-	next   int
-	served map[int]bool // subtasks that have had a split, or were told that there is none
+	mu      sync.Mutex
+	dealing *Dealing
+	splits  []S
+	next    int
 }
 
 // Start is Coordinator's.
@@ -289,13 +289,7 @@ func (d *splitDealer[S]) Handle(_ context.Context, subtask int, payload []byte) 
 	return Answer(payload, func(struct{}) (splitReply[S], error) {
 		d.mu.Lock()
 		defer d.mu.Unlock()
-		// The last splits are kept for subtasks that have had none, so that each gets work.
-		kept := 0
-		if d.served[subtask] {
-			kept = d.c.Subtasks - len(d.served)
-		}
-		d.served[subtask] = true
-		if len(d.splits)-d.next <= kept {
+		if !d.dealing.Next(subtask, len(d.splits)-d.next) {
 			d.done.End(subtask)
 			return splitReply[S]{None: true}, nil
 		}

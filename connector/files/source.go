@@ -23,7 +23,7 @@ func TextSource(uri string) (operator.Factory, operator.CoordinatorFactory) {
 			s := &source{c: c, op: op, emit: out.(operator.Emit[string])}
 			return operator.Instance{Operator: s}, nil
 		}, func(c *operator.CoordinatorContext) (operator.Coordinator, error) {
-			return &enumerator{c: c, uri: uri, done: operator.NewDoneSet(c.Subtasks), served: map[int]bool{}}, nil
+			return &enumerator{c: c, uri: uri, done: operator.NewDoneSet(c.Subtasks), dealing: operator.NewDealing(c.Subtasks)}, nil
 		}
 }
 
@@ -127,10 +127,9 @@ type enumerator struct {
 	uri  string
 	done *operator.DoneSet
 
-	mu     sync.Mutex
-	splits []Split
-	// served are the readers that have had a split, or were told that there is none.
-	served map[int]bool
+	mu      sync.Mutex
+	dealing *operator.Dealing
+	splits  []Split
 }
 
 // Start is Coordinator's.
@@ -151,13 +150,7 @@ func (e *enumerator) Handle(_ context.Context, subtask int, payload []byte) ([]b
 	return operator.Answer(payload, func(splitRequest) (splitReply, error) {
 		e.mu.Lock()
 		defer e.mu.Unlock()
-		// Readers ask one split ahead: the last splits are kept for those that have had none, so that each gets work.
-		kept := 0
-		if e.served[subtask] {
-			kept = e.c.Subtasks - len(e.served)
-		}
-		e.served[subtask] = true
-		if len(e.splits) <= kept {
+		if !e.dealing.Next(subtask, len(e.splits)) {
 			e.done.End(subtask)
 			return splitReply{}, nil
 		}

@@ -21,7 +21,7 @@ func TestEverySubtaskGetsASplit(t *testing.T) {
 		}
 		return r.URI
 	}
-	e := &enumerator{c: &operator.CoordinatorContext{Context: &operator.Context{}, Subtasks: 3}, done: operator.NewDoneSet(3), served: map[int]bool{},
+	e := &enumerator{c: &operator.CoordinatorContext{Context: &operator.Context{}, Subtasks: 3}, done: operator.NewDoneSet(3), dealing: operator.NewDealing(3),
 		splits: []Split{{URI: "a"}, {URI: "b"}, {URI: "c"}, {URI: "d"}}}
 	for i, step := range []struct {
 		subtask int
