@@ -3,39 +3,26 @@ package state
 import (
 	"encoding/binary"
 	"iter"
-
-	"github.com/weft-project/weft/codec"
 )
 
 // Map is a map for each key. Its entries are met in order of insertion, as far as none was deleted.
 type Map[K, U comparable, V any] struct {
 	tables[K, *Table[U, V]]
-	hashU func(U) uint64
-	keepU func(*U)
-	keepV func(*V)
-	exp   *expiry[K]
+	e   entryCodec[U, V]
+	exp *expiry[K]
 }
 
 // NewMap declares a map. Its entries expire together.
 func NewMap[U comparable, V any, K comparable](k *Keyed[K], name string, ttl TTL) (*Map[K, U, V], error) {
-	uk, err := codec.KeyOf[U]()
+	e, err := entriesOf[U, V]()
 	if err != nil {
 		return nil, err
 	}
-	uc, err := codec.Of[U]()
-	if err != nil {
-		return nil, err
-	}
-	vc, err := codec.Of[V]()
-	if err != nil {
-		return nil, err
-	}
-	m := &Map[K, U, V]{tables: newTables[*Table[U, V]](k, name), hashU: uk.Hasher(), keepU: uc.Keeper(), keepV: vc.Keeper()}
-	m.encode = func(dst []byte, t **Table[U, V]) []byte { return AppendTable(dst, *t, uc.Encoder(), vc.Encoder()) }
-	decU, decV := uc.Decoder(), vc.Decoder()
+	m := &Map[K, U, V]{tables: newTables[*Table[U, V]](k, name), e: e}
+	m.encode = func(dst []byte, t **Table[U, V]) []byte { return AppendTable(dst, *t, e.encU, e.encV) }
 	m.decode = func(src string, pos int, t **Table[U, V]) (int, error) {
-		*t = NewTable[U, V](m.keepU, m.hashU)
-		return ReadTable(src, pos, *t, m.hashU, decU, decV)
+		*t = NewTable[U, V](e.keepU, e.hash)
+		return ReadTable(src, pos, *t, e.hash, e.decU, e.decV)
 	}
 	m.exp = m.expire(ttl)
 	return m, k.Register(m)
@@ -80,7 +67,7 @@ func (m *Map[K, U, V]) current() *Table[U, V] {
 // Get gives the value of an entry; ok is false where there is none.
 func (m *Map[K, U, V]) Get(u U) (v V, ok bool) {
 	if t := m.current(); t != nil {
-		if p := t.Get(u, m.hashU(u)); p != nil {
+		if p := t.Get(u, m.e.hash(u)); p != nil {
 			return *p, true
 		}
 	}
@@ -91,8 +78,8 @@ func (m *Map[K, U, V]) Get(u U) (v V, ok bool) {
 func (m *Map[K, U, V]) Put(u U, v V) {
 	p := m.Ref(u)
 	*p = v
-	if m.keepV != nil {
-		m.keepV(p)
+	if m.e.keepV != nil {
+		m.e.keepV(p)
 	}
 }
 
@@ -101,19 +88,19 @@ func (m *Map[K, U, V]) Ref(u U) *V {
 	t := m.current()
 	if t == nil {
 		p, _ := m.at()
-		t = NewTable[U, V](m.keepU, m.hashU)
+		t = NewTable[U, V](m.e.keepU, m.e.hash)
 		*p = t
 	}
 	if m.exp != nil {
 		m.exp.wrote()
 	}
-	v, _ := t.At(u, m.hashU(u))
+	v, _ := t.At(u, m.e.hash(u))
 	return v
 }
 
 // Delete removes an entry.
 func (m *Map[K, U, V]) Delete(u U) {
-	if t := m.current(); t != nil && t.Delete(u, m.hashU(u)) && t.Len() == 0 {
+	if t := m.current(); t != nil && t.Delete(u, m.e.hash(u)) && t.Len() == 0 {
 		m.Clear()
 	}
 }

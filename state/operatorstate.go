@@ -122,36 +122,22 @@ func (l *OperatorList[V]) Restore(elements [][]byte) error {
 type BroadcastMap[U comparable, V any] struct {
 	name string
 	*Table[U, V]
-	hash func(U) uint64
-	keep func(*V)
-	encU func([]byte, *U) []byte
-	encV func([]byte, *V) []byte
-	decU func(string, int, *U) (int, error)
-	decV func(string, int, *V) (int, error)
+	e entryCodec[U, V]
 }
 
 // NewBroadcastMap declares a map.
 func NewBroadcastMap[U comparable, V any](o *Operator, name string) (*BroadcastMap[U, V], error) {
-	key, err := codec.KeyOf[U]()
+	e, err := entriesOf[U, V]()
 	if err != nil {
 		return nil, err
 	}
-	uc, err := codec.Of[U]()
-	if err != nil {
-		return nil, err
-	}
-	vc, err := codec.Of[V]()
-	if err != nil {
-		return nil, err
-	}
-	m := &BroadcastMap[U, V]{name: name, hash: key.Hasher(), keep: vc.Keeper(), encU: uc.Encoder(), encV: vc.Encoder(), decU: uc.Decoder(), decV: vc.Decoder()}
-	m.Table = NewTable[U, V](uc.Keeper(), m.hash)
+	m := &BroadcastMap[U, V]{name: name, Table: NewTable[U, V](e.keepU, e.hash), e: e}
 	return m, o.Register(m)
 }
 
 // Lookup gives the value of an entry.
 func (m *BroadcastMap[U, V]) Lookup(u U) (v V, ok bool) {
-	if p := m.Table.Get(u, m.hash(u)); p != nil {
+	if p := m.Table.Get(u, m.e.hash(u)); p != nil {
 		return *p, true
 	}
 	return v, false
@@ -159,15 +145,15 @@ func (m *BroadcastMap[U, V]) Lookup(u U) (v V, ok bool) {
 
 // Put sets an entry to a copy of v.
 func (m *BroadcastMap[U, V]) Put(u U, v V) {
-	p, _ := m.Table.At(u, m.hash(u))
+	p, _ := m.Table.At(u, m.e.hash(u))
 	*p = v
-	if m.keep != nil {
-		m.keep(p)
+	if m.e.keepV != nil {
+		m.e.keepV(p)
 	}
 }
 
 // Remove removes an entry.
-func (m *BroadcastMap[U, V]) Remove(u U) { m.Table.Delete(u, m.hash(u)) }
+func (m *BroadcastMap[U, V]) Remove(u U) { m.Table.Delete(u, m.e.hash(u)) }
 
 // Name is OperatorPart's.
 func (m *BroadcastMap[U, V]) Name() string { return m.name }
@@ -177,7 +163,7 @@ func (m *BroadcastMap[U, V]) Redistribution() Redistribution { return Broadcast 
 
 // Snapshot is OperatorPart's: one element, the map.
 func (m *BroadcastMap[U, V]) Snapshot() [][]byte {
-	return [][]byte{AppendTable(binary.AppendUvarint(nil, formatVersion), m.Table, m.encU, m.encV)}
+	return [][]byte{AppendTable(binary.AppendUvarint(nil, formatVersion), m.Table, m.e.encU, m.e.encV)}
 }
 
 // Restore is OperatorPart's.
@@ -186,7 +172,7 @@ func (m *BroadcastMap[U, V]) Restore(elements [][]byte) error {
 		if len(e) == 0 || e[0] != formatVersion {
 			return fmt.Errorf("operator state %q: %w", m.name, errFormat)
 		}
-		if _, err := ReadTable(string(e), 1, m.Table, m.hash, m.decU, m.decV); err != nil {
+		if _, err := ReadTable(string(e), 1, m.Table, m.e.hash, m.e.decU, m.e.decV); err != nil {
 			return fmt.Errorf("operator state %q: %w", m.name, err)
 		}
 	}
