@@ -58,14 +58,21 @@ func TestNoAllocationForARecordOfFixedSize(t *testing.T) {
 	flat := &Node{Name: "flatMap", Out: typeFor[fixed](t), Factory: FlatMapFactory(func(*Context) func(fixed, func(fixed)) {
 		return func(f fixed, emit func(fixed)) { emit(f); emit(f) }
 	})}
+	filterRef := &Node{Name: "filterRef", Out: typeFor[fixed](t), Factory: FilterRefFactory(func(*Context) func(*fixed) bool {
+		return func(f *fixed) bool { return f.ID%5 != 0 }
+	})}
+	flatRef := &Node{Name: "flatMapRef", Out: typeFor[fixed](t), Factory: FlatMapRefFactory(func(*Context) func(*fixed, func(fixed)) {
+		return func(f *fixed, emit func(fixed)) { emit(*f) }
+	})}
 	ref := &Node{Name: "mapRef", Out: typeFor[int64](t), Factory: MapRefFactory(func(*Context) func(*fixed, *int64) {
 		return func(in *fixed, out *int64) { *out = in.ID + int64(in.Tags[1]) }
 	})}
 	sink := func(name string) *Node {
 		return &Node{Name: name, Factory: SinkFactory(func(*Context) (func(int64), func() error) { return func(v int64) { sum += v }, nil })}
 	}
-	ref.Chained = []ChainedNode{{Node: sink("one sink")}, {Node: sink("another")}}
-	in, _ := linkedChain[fixed](t, mapNode(t, "map", func(f fixed) fixed { f.ID++; f.Tags[1] = 2; return f }), filter, flat, ref)
+	sinkRef := &Node{Name: "sinkRef", Factory: SinkRefFactory(func(*Context) func(*int64) { return func(v *int64) { sum += *v } })}
+	ref.Chained = []ChainedNode{{Node: sink("one sink")}, {Node: sink("another")}, {Node: sinkRef}}
+	in, _ := linkedChain[fixed](t, mapNode(t, "map", func(f fixed) fixed { f.ID++; f.Tags[1] = 2; return f }), filter, flat, filterRef, flatRef, ref)
 	v := &fixed{ID: 1}
 	if n := testing.AllocsPerRun(1000, func() {
 		v.ID++
