@@ -752,10 +752,12 @@ func (x *Register) GetLogUrl() string {
 }
 
 type Heartbeat struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Rss           int64                  `protobuf:"varint,1,opt,name=rss,proto3" json:"rss,omitempty"`
-	Metrics       []*TaskMetrics         `protobuf:"bytes,2,rep,name=metrics,proto3" json:"metrics,omitempty"`
-	Workers       []*WorkerUsage         `protobuf:"bytes,3,rep,name=workers,proto3" json:"workers,omitempty"`
+	state   protoimpl.MessageState `protogen:"open.v1"`
+	Rss     int64                  `protobuf:"varint,1,opt,name=rss,proto3" json:"rss,omitempty"`
+	Metrics []*TaskMetrics         `protobuf:"bytes,2,rep,name=metrics,proto3" json:"metrics,omitempty"`
+	Workers []*WorkerUsage         `protobuf:"bytes,3,rep,name=workers,proto3" json:"workers,omitempty"`
+	// The TaskManager's own process and its workers together.
+	Process       *ProcessMetrics `protobuf:"bytes,4,opt,name=process,proto3" json:"process,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -807,6 +809,13 @@ func (x *Heartbeat) GetMetrics() []*TaskMetrics {
 func (x *Heartbeat) GetWorkers() []*WorkerUsage {
 	if x != nil {
 		return x.Workers
+	}
+	return nil
+}
+
+func (x *Heartbeat) GetProcess() *ProcessMetrics {
+	if x != nil {
+		return x.Process
 	}
 	return nil
 }
@@ -886,7 +895,13 @@ type TaskMetrics struct {
 	IdleMs          int64 `protobuf:"varint,9,opt,name=idle_ms,json=idleMs,proto3" json:"idle_ms,omitempty"`
 	BackpressuredMs int64 `protobuf:"varint,10,opt,name=backpressured_ms,json=backpressuredMs,proto3" json:"backpressured_ms,omitempty"`
 	// Lowest watermark of the task's inputs; min int64 when none.
-	Watermark     int64 `protobuf:"varint,11,opt,name=watermark,proto3" json:"watermark,omitempty"`
+	Watermark int64    `protobuf:"varint,11,opt,name=watermark,proto3" json:"watermark,omitempty"`
+	Rates     *Rates   `protobuf:"bytes,12,opt,name=rates,proto3" json:"rates,omitempty"`
+	Buffers   *Buffers `protobuf:"bytes,13,opt,name=buffers,proto3" json:"buffers,omitempty"`
+	// Upstream first.
+	Operators []*OperatorMetrics `protobuf:"bytes,14,rep,name=operators,proto3" json:"operators,omitempty"`
+	// Totals of the task's accumulators so far.
+	Accumulators  []*planpb.Accumulator `protobuf:"bytes,15,rep,name=accumulators,proto3" json:"accumulators,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -996,6 +1011,34 @@ func (x *TaskMetrics) GetWatermark() int64 {
 		return x.Watermark
 	}
 	return 0
+}
+
+func (x *TaskMetrics) GetRates() *Rates {
+	if x != nil {
+		return x.Rates
+	}
+	return nil
+}
+
+func (x *TaskMetrics) GetBuffers() *Buffers {
+	if x != nil {
+		return x.Buffers
+	}
+	return nil
+}
+
+func (x *TaskMetrics) GetOperators() []*OperatorMetrics {
+	if x != nil {
+		return x.Operators
+	}
+	return nil
+}
+
+func (x *TaskMetrics) GetAccumulators() []*planpb.Accumulator {
+	if x != nil {
+		return x.Accumulators
+	}
+	return nil
 }
 
 type AttemptId struct {
@@ -3323,6 +3366,7 @@ func (x *WorkerHello) GetPid() int32 {
 type WorkerMetrics struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Tasks         []*TaskMetrics         `protobuf:"bytes,1,rep,name=tasks,proto3" json:"tasks,omitempty"`
+	Process       *ProcessMetrics        `protobuf:"bytes,2,opt,name=process,proto3" json:"process,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -3364,11 +3408,18 @@ func (x *WorkerMetrics) GetTasks() []*TaskMetrics {
 	return nil
 }
 
+func (x *WorkerMetrics) GetProcess() *ProcessMetrics {
+	if x != nil {
+		return x.Process
+	}
+	return nil
+}
+
 var File_rpc_controlpb_control_proto protoreflect.FileDescriptor
 
 const file_rpc_controlpb_control_proto_rawDesc = "" +
 	"\n" +
-	"\x1brpc/controlpb/control.proto\x12\x0fweft.control.v1\x1a\x15rpc/planpb/plan.proto\"%\n" +
+	"\x1brpc/controlpb/control.proto\x12\x0fweft.control.v1\x1a\x1brpc/controlpb/metrics.proto\x1a\x15rpc/planpb/plan.proto\"%\n" +
 	"\vBlobRequest\x12\x16\n" +
 	"\x06sha256\x18\x01 \x01(\tR\x06sha256\"\x1f\n" +
 	"\tBlobChunk\x12\x12\n" +
@@ -3407,15 +3458,16 @@ const file_rpc_controlpb_control_proto_rawDesc = "" +
 	"\aworkers\x18\f \x03(\v2\x1c.weft.control.v1.WorkerStateR\aworkers\x120\n" +
 	"\x05tasks\x18\r \x03(\v2\x1a.weft.control.v1.TaskStateR\x05tasks\x12#\n" +
 	"\rhighest_epoch\x18\x0e \x01(\x04R\fhighestEpoch\x12\x17\n" +
-	"\alog_url\x18\x0f \x01(\tR\x06logUrl\"\x8d\x01\n" +
+	"\alog_url\x18\x0f \x01(\tR\x06logUrl\"\xc8\x01\n" +
 	"\tHeartbeat\x12\x10\n" +
 	"\x03rss\x18\x01 \x01(\x03R\x03rss\x126\n" +
 	"\ametrics\x18\x02 \x03(\v2\x1c.weft.control.v1.TaskMetricsR\ametrics\x126\n" +
-	"\aworkers\x18\x03 \x03(\v2\x1c.weft.control.v1.WorkerUsageR\aworkers\"H\n" +
+	"\aworkers\x18\x03 \x03(\v2\x1c.weft.control.v1.WorkerUsageR\aworkers\x129\n" +
+	"\aprocess\x18\x04 \x01(\v2\x1f.weft.control.v1.ProcessMetricsR\aprocess\"H\n" +
 	"\vWorkerUsage\x12\x15\n" +
 	"\x06job_id\x18\x01 \x01(\tR\x05jobId\x12\x10\n" +
 	"\x03pid\x18\x02 \x01(\x05R\x03pid\x12\x10\n" +
-	"\x03rss\x18\x03 \x01(\x03R\x03rss\"\x88\x03\n" +
+	"\x03rss\x18\x03 \x01(\x03R\x03rss\"\xe9\x04\n" +
 	"\vTaskMetrics\x124\n" +
 	"\aattempt\x18\x01 \x01(\v2\x1a.weft.control.v1.AttemptIdR\aattempt\x12\x1d\n" +
 	"\n" +
@@ -3430,7 +3482,11 @@ const file_rpc_controlpb_control_proto_rawDesc = "" +
 	"\aidle_ms\x18\t \x01(\x03R\x06idleMs\x12)\n" +
 	"\x10backpressured_ms\x18\n" +
 	" \x01(\x03R\x0fbackpressuredMs\x12\x1c\n" +
-	"\twatermark\x18\v \x01(\x03R\twatermark\"s\n" +
+	"\twatermark\x18\v \x01(\x03R\twatermark\x12,\n" +
+	"\x05rates\x18\f \x01(\v2\x16.weft.control.v1.RatesR\x05rates\x122\n" +
+	"\abuffers\x18\r \x01(\v2\x18.weft.control.v1.BuffersR\abuffers\x12>\n" +
+	"\toperators\x18\x0e \x03(\v2 .weft.control.v1.OperatorMetricsR\toperators\x12=\n" +
+	"\faccumulators\x18\x0f \x03(\v2\x19.weft.plan.v1.AccumulatorR\faccumulators\"s\n" +
 	"\tAttemptId\x12\x15\n" +
 	"\x06job_id\x18\x01 \x01(\tR\x05jobId\x12\x1b\n" +
 	"\tvertex_id\x18\x02 \x01(\tR\bvertexId\x12\x18\n" +
@@ -3631,9 +3687,10 @@ const file_rpc_controlpb_control_proto_rawDesc = "" +
 	"\x0eprotocol_minor\x18\x02 \x01(\rR\rprotocolMinor\x12\x1f\n" +
 	"\vsdk_version\x18\x03 \x01(\tR\n" +
 	"sdkVersion\x12\x10\n" +
-	"\x03pid\x18\x04 \x01(\x05R\x03pid\"C\n" +
+	"\x03pid\x18\x04 \x01(\x05R\x03pid\"~\n" +
 	"\rWorkerMetrics\x122\n" +
-	"\x05tasks\x18\x01 \x03(\v2\x1c.weft.control.v1.TaskMetricsR\x05tasks*R\n" +
+	"\x05tasks\x18\x01 \x03(\v2\x1c.weft.control.v1.TaskMetricsR\x05tasks\x129\n" +
+	"\aprocess\x18\x02 \x01(\v2\x1f.weft.control.v1.ProcessMetricsR\aprocess*R\n" +
 	"\bFileKind\x12\t\n" +
 	"\x05FILES\x10\x00\x12\x0e\n" +
 	"\n" +
@@ -3723,10 +3780,14 @@ var file_rpc_controlpb_control_proto_goTypes = []any{
 	nil,                        // 42: weft.control.v1.StartWorker.EnvironmentEntry
 	nil,                        // 43: weft.control.v1.StartWorker.ConfigEntry
 	nil,                        // 44: weft.control.v1.WorkerStart.ConfigEntry
-	(*planpb.JobGraph)(nil),    // 45: weft.plan.v1.JobGraph
-	(*planpb.JobResult)(nil),   // 46: weft.plan.v1.JobResult
-	(*planpb.Failure)(nil),     // 47: weft.plan.v1.Failure
-	(*planpb.Accumulator)(nil), // 48: weft.plan.v1.Accumulator
+	(*ProcessMetrics)(nil),     // 45: weft.control.v1.ProcessMetrics
+	(*Rates)(nil),              // 46: weft.control.v1.Rates
+	(*Buffers)(nil),            // 47: weft.control.v1.Buffers
+	(*OperatorMetrics)(nil),    // 48: weft.control.v1.OperatorMetrics
+	(*planpb.Accumulator)(nil), // 49: weft.plan.v1.Accumulator
+	(*planpb.JobGraph)(nil),    // 50: weft.plan.v1.JobGraph
+	(*planpb.JobResult)(nil),   // 51: weft.plan.v1.JobResult
+	(*planpb.Failure)(nil),     // 52: weft.plan.v1.Failure
 }
 var file_rpc_controlpb_control_proto_depIdxs = []int32{
 	8,  // 0: weft.control.v1.FromTaskManager.register:type_name -> weft.control.v1.Register
@@ -3740,68 +3801,74 @@ var file_rpc_controlpb_control_proto_depIdxs = []int32{
 	32, // 8: weft.control.v1.Register.tasks:type_name -> weft.control.v1.TaskState
 	11, // 9: weft.control.v1.Heartbeat.metrics:type_name -> weft.control.v1.TaskMetrics
 	10, // 10: weft.control.v1.Heartbeat.workers:type_name -> weft.control.v1.WorkerUsage
-	12, // 11: weft.control.v1.TaskMetrics.attempt:type_name -> weft.control.v1.AttemptId
-	21, // 12: weft.control.v1.ToTaskManager.registered:type_name -> weft.control.v1.Registered
-	22, // 13: weft.control.v1.ToTaskManager.start_worker:type_name -> weft.control.v1.StartWorker
-	23, // 14: weft.control.v1.ToTaskManager.stop_worker:type_name -> weft.control.v1.StopWorker
-	25, // 15: weft.control.v1.ToTaskManager.deploy:type_name -> weft.control.v1.Deploy
-	30, // 16: weft.control.v1.ToTaskManager.cancel:type_name -> weft.control.v1.CancelTasks
-	14, // 17: weft.control.v1.ToTaskManager.heartbeat:type_name -> weft.control.v1.HeartbeatReply
-	15, // 18: weft.control.v1.ToTaskManager.start_plan:type_name -> weft.control.v1.StartPlan
-	16, // 19: weft.control.v1.ToTaskManager.stop_plan:type_name -> weft.control.v1.StopPlan
-	18, // 20: weft.control.v1.ToTaskManager.file:type_name -> weft.control.v1.FileRequest
-	5,  // 21: weft.control.v1.StartPlan.binary:type_name -> weft.control.v1.BlobRef
-	40, // 22: weft.control.v1.StartPlan.environment:type_name -> weft.control.v1.StartPlan.EnvironmentEntry
-	41, // 23: weft.control.v1.StartPlan.config:type_name -> weft.control.v1.StartPlan.ConfigEntry
-	45, // 24: weft.control.v1.Planned.graph:type_name -> weft.plan.v1.JobGraph
-	0,  // 25: weft.control.v1.FileRequest.kind:type_name -> weft.control.v1.FileKind
-	20, // 26: weft.control.v1.FileReply.files:type_name -> weft.control.v1.LoggedFile
-	5,  // 27: weft.control.v1.StartWorker.binary:type_name -> weft.control.v1.BlobRef
-	42, // 28: weft.control.v1.StartWorker.environment:type_name -> weft.control.v1.StartWorker.EnvironmentEntry
-	5,  // 29: weft.control.v1.StartWorker.files:type_name -> weft.control.v1.BlobRef
-	45, // 30: weft.control.v1.StartWorker.graph:type_name -> weft.plan.v1.JobGraph
-	46, // 31: weft.control.v1.StartWorker.previous_results:type_name -> weft.plan.v1.JobResult
-	43, // 32: weft.control.v1.StartWorker.config:type_name -> weft.control.v1.StartWorker.ConfigEntry
-	1,  // 33: weft.control.v1.WorkerState.phase:type_name -> weft.control.v1.WorkerPhase
-	47, // 34: weft.control.v1.WorkerState.failure:type_name -> weft.plan.v1.Failure
-	26, // 35: weft.control.v1.Deploy.tasks:type_name -> weft.control.v1.TaskDeployment
-	12, // 36: weft.control.v1.Deploy.coordinator:type_name -> weft.control.v1.AttemptId
-	12, // 37: weft.control.v1.TaskDeployment.id:type_name -> weft.control.v1.AttemptId
-	27, // 38: weft.control.v1.TaskDeployment.inputs:type_name -> weft.control.v1.InputGate
-	29, // 39: weft.control.v1.TaskDeployment.outputs:type_name -> weft.control.v1.ResultPartition
-	28, // 40: weft.control.v1.InputGate.channels:type_name -> weft.control.v1.Channel
-	12, // 41: weft.control.v1.Channel.producer:type_name -> weft.control.v1.AttemptId
-	12, // 42: weft.control.v1.ResultPartition.consumers:type_name -> weft.control.v1.AttemptId
-	12, // 43: weft.control.v1.CancelTasks.attempts:type_name -> weft.control.v1.AttemptId
-	32, // 44: weft.control.v1.TaskStates.tasks:type_name -> weft.control.v1.TaskState
-	12, // 45: weft.control.v1.TaskState.id:type_name -> weft.control.v1.AttemptId
-	2,  // 46: weft.control.v1.TaskState.state:type_name -> weft.control.v1.ExecutionState
-	47, // 47: weft.control.v1.TaskState.failure:type_name -> weft.plan.v1.Failure
-	48, // 48: weft.control.v1.TaskState.accumulators:type_name -> weft.plan.v1.Accumulator
-	11, // 49: weft.control.v1.TaskState.metrics:type_name -> weft.control.v1.TaskMetrics
-	35, // 50: weft.control.v1.ToWorker.start:type_name -> weft.control.v1.WorkerStart
-	25, // 51: weft.control.v1.ToWorker.deploy:type_name -> weft.control.v1.Deploy
-	30, // 52: weft.control.v1.ToWorker.cancel:type_name -> weft.control.v1.CancelTasks
-	34, // 53: weft.control.v1.ToWorker.share:type_name -> weft.control.v1.ResourceShare
-	45, // 54: weft.control.v1.WorkerStart.graph:type_name -> weft.plan.v1.JobGraph
-	46, // 55: weft.control.v1.WorkerStart.previous_results:type_name -> weft.plan.v1.JobResult
-	44, // 56: weft.control.v1.WorkerStart.config:type_name -> weft.control.v1.WorkerStart.ConfigEntry
-	34, // 57: weft.control.v1.WorkerStart.share:type_name -> weft.control.v1.ResourceShare
-	38, // 58: weft.control.v1.FromWorker.hello:type_name -> weft.control.v1.WorkerHello
-	24, // 59: weft.control.v1.FromWorker.state:type_name -> weft.control.v1.WorkerState
-	31, // 60: weft.control.v1.FromWorker.tasks:type_name -> weft.control.v1.TaskStates
-	39, // 61: weft.control.v1.FromWorker.metrics:type_name -> weft.control.v1.WorkerMetrics
-	37, // 62: weft.control.v1.FromWorker.stacks:type_name -> weft.control.v1.Stacks
-	11, // 63: weft.control.v1.WorkerMetrics.tasks:type_name -> weft.control.v1.TaskMetrics
-	6,  // 64: weft.control.v1.JobManager.Session:input_type -> weft.control.v1.FromTaskManager
-	3,  // 65: weft.control.v1.JobManager.Blob:input_type -> weft.control.v1.BlobRequest
-	13, // 66: weft.control.v1.JobManager.Session:output_type -> weft.control.v1.ToTaskManager
-	4,  // 67: weft.control.v1.JobManager.Blob:output_type -> weft.control.v1.BlobChunk
-	66, // [66:68] is the sub-list for method output_type
-	64, // [64:66] is the sub-list for method input_type
-	64, // [64:64] is the sub-list for extension type_name
-	64, // [64:64] is the sub-list for extension extendee
-	0,  // [0:64] is the sub-list for field type_name
+	45, // 11: weft.control.v1.Heartbeat.process:type_name -> weft.control.v1.ProcessMetrics
+	12, // 12: weft.control.v1.TaskMetrics.attempt:type_name -> weft.control.v1.AttemptId
+	46, // 13: weft.control.v1.TaskMetrics.rates:type_name -> weft.control.v1.Rates
+	47, // 14: weft.control.v1.TaskMetrics.buffers:type_name -> weft.control.v1.Buffers
+	48, // 15: weft.control.v1.TaskMetrics.operators:type_name -> weft.control.v1.OperatorMetrics
+	49, // 16: weft.control.v1.TaskMetrics.accumulators:type_name -> weft.plan.v1.Accumulator
+	21, // 17: weft.control.v1.ToTaskManager.registered:type_name -> weft.control.v1.Registered
+	22, // 18: weft.control.v1.ToTaskManager.start_worker:type_name -> weft.control.v1.StartWorker
+	23, // 19: weft.control.v1.ToTaskManager.stop_worker:type_name -> weft.control.v1.StopWorker
+	25, // 20: weft.control.v1.ToTaskManager.deploy:type_name -> weft.control.v1.Deploy
+	30, // 21: weft.control.v1.ToTaskManager.cancel:type_name -> weft.control.v1.CancelTasks
+	14, // 22: weft.control.v1.ToTaskManager.heartbeat:type_name -> weft.control.v1.HeartbeatReply
+	15, // 23: weft.control.v1.ToTaskManager.start_plan:type_name -> weft.control.v1.StartPlan
+	16, // 24: weft.control.v1.ToTaskManager.stop_plan:type_name -> weft.control.v1.StopPlan
+	18, // 25: weft.control.v1.ToTaskManager.file:type_name -> weft.control.v1.FileRequest
+	5,  // 26: weft.control.v1.StartPlan.binary:type_name -> weft.control.v1.BlobRef
+	40, // 27: weft.control.v1.StartPlan.environment:type_name -> weft.control.v1.StartPlan.EnvironmentEntry
+	41, // 28: weft.control.v1.StartPlan.config:type_name -> weft.control.v1.StartPlan.ConfigEntry
+	50, // 29: weft.control.v1.Planned.graph:type_name -> weft.plan.v1.JobGraph
+	0,  // 30: weft.control.v1.FileRequest.kind:type_name -> weft.control.v1.FileKind
+	20, // 31: weft.control.v1.FileReply.files:type_name -> weft.control.v1.LoggedFile
+	5,  // 32: weft.control.v1.StartWorker.binary:type_name -> weft.control.v1.BlobRef
+	42, // 33: weft.control.v1.StartWorker.environment:type_name -> weft.control.v1.StartWorker.EnvironmentEntry
+	5,  // 34: weft.control.v1.StartWorker.files:type_name -> weft.control.v1.BlobRef
+	50, // 35: weft.control.v1.StartWorker.graph:type_name -> weft.plan.v1.JobGraph
+	51, // 36: weft.control.v1.StartWorker.previous_results:type_name -> weft.plan.v1.JobResult
+	43, // 37: weft.control.v1.StartWorker.config:type_name -> weft.control.v1.StartWorker.ConfigEntry
+	1,  // 38: weft.control.v1.WorkerState.phase:type_name -> weft.control.v1.WorkerPhase
+	52, // 39: weft.control.v1.WorkerState.failure:type_name -> weft.plan.v1.Failure
+	26, // 40: weft.control.v1.Deploy.tasks:type_name -> weft.control.v1.TaskDeployment
+	12, // 41: weft.control.v1.Deploy.coordinator:type_name -> weft.control.v1.AttemptId
+	12, // 42: weft.control.v1.TaskDeployment.id:type_name -> weft.control.v1.AttemptId
+	27, // 43: weft.control.v1.TaskDeployment.inputs:type_name -> weft.control.v1.InputGate
+	29, // 44: weft.control.v1.TaskDeployment.outputs:type_name -> weft.control.v1.ResultPartition
+	28, // 45: weft.control.v1.InputGate.channels:type_name -> weft.control.v1.Channel
+	12, // 46: weft.control.v1.Channel.producer:type_name -> weft.control.v1.AttemptId
+	12, // 47: weft.control.v1.ResultPartition.consumers:type_name -> weft.control.v1.AttemptId
+	12, // 48: weft.control.v1.CancelTasks.attempts:type_name -> weft.control.v1.AttemptId
+	32, // 49: weft.control.v1.TaskStates.tasks:type_name -> weft.control.v1.TaskState
+	12, // 50: weft.control.v1.TaskState.id:type_name -> weft.control.v1.AttemptId
+	2,  // 51: weft.control.v1.TaskState.state:type_name -> weft.control.v1.ExecutionState
+	52, // 52: weft.control.v1.TaskState.failure:type_name -> weft.plan.v1.Failure
+	49, // 53: weft.control.v1.TaskState.accumulators:type_name -> weft.plan.v1.Accumulator
+	11, // 54: weft.control.v1.TaskState.metrics:type_name -> weft.control.v1.TaskMetrics
+	35, // 55: weft.control.v1.ToWorker.start:type_name -> weft.control.v1.WorkerStart
+	25, // 56: weft.control.v1.ToWorker.deploy:type_name -> weft.control.v1.Deploy
+	30, // 57: weft.control.v1.ToWorker.cancel:type_name -> weft.control.v1.CancelTasks
+	34, // 58: weft.control.v1.ToWorker.share:type_name -> weft.control.v1.ResourceShare
+	50, // 59: weft.control.v1.WorkerStart.graph:type_name -> weft.plan.v1.JobGraph
+	51, // 60: weft.control.v1.WorkerStart.previous_results:type_name -> weft.plan.v1.JobResult
+	44, // 61: weft.control.v1.WorkerStart.config:type_name -> weft.control.v1.WorkerStart.ConfigEntry
+	34, // 62: weft.control.v1.WorkerStart.share:type_name -> weft.control.v1.ResourceShare
+	38, // 63: weft.control.v1.FromWorker.hello:type_name -> weft.control.v1.WorkerHello
+	24, // 64: weft.control.v1.FromWorker.state:type_name -> weft.control.v1.WorkerState
+	31, // 65: weft.control.v1.FromWorker.tasks:type_name -> weft.control.v1.TaskStates
+	39, // 66: weft.control.v1.FromWorker.metrics:type_name -> weft.control.v1.WorkerMetrics
+	37, // 67: weft.control.v1.FromWorker.stacks:type_name -> weft.control.v1.Stacks
+	11, // 68: weft.control.v1.WorkerMetrics.tasks:type_name -> weft.control.v1.TaskMetrics
+	45, // 69: weft.control.v1.WorkerMetrics.process:type_name -> weft.control.v1.ProcessMetrics
+	6,  // 70: weft.control.v1.JobManager.Session:input_type -> weft.control.v1.FromTaskManager
+	3,  // 71: weft.control.v1.JobManager.Blob:input_type -> weft.control.v1.BlobRequest
+	13, // 72: weft.control.v1.JobManager.Session:output_type -> weft.control.v1.ToTaskManager
+	4,  // 73: weft.control.v1.JobManager.Blob:output_type -> weft.control.v1.BlobChunk
+	72, // [72:74] is the sub-list for method output_type
+	70, // [70:72] is the sub-list for method input_type
+	70, // [70:70] is the sub-list for extension type_name
+	70, // [70:70] is the sub-list for extension extendee
+	0,  // [0:70] is the sub-list for field type_name
 }
 
 func init() { file_rpc_controlpb_control_proto_init() }
@@ -3809,6 +3876,7 @@ func file_rpc_controlpb_control_proto_init() {
 	if File_rpc_controlpb_control_proto != nil {
 		return
 	}
+	file_rpc_controlpb_metrics_proto_init()
 	file_rpc_controlpb_control_proto_msgTypes[3].OneofWrappers = []any{
 		(*FromTaskManager_Register)(nil),
 		(*FromTaskManager_Heartbeat)(nil),
