@@ -21,10 +21,11 @@ type variant struct {
 	noChaining  bool
 	timeout     string // "" for the default
 	reuse       bool
+	segment     string // the size of a buffer, "" for the default
 }
 
 func (v variant) String() string {
-	return fmt.Sprintf("p=%d mode=%d nochain=%t timeout=%q reuse=%t", v.parallelism, v.mode, v.noChaining, v.timeout, v.reuse)
+	return fmt.Sprintf("p=%d mode=%d nochain=%t timeout=%q reuse=%t segment=%q", v.parallelism, v.mode, v.noChaining, v.timeout, v.reuse, v.segment)
 }
 
 func (v variant) env() *stream.Env {
@@ -39,6 +40,9 @@ func (v variant) env() *stream.Env {
 	}
 	if v.reuse {
 		env.Set("pipeline.object-reuse", "true")
+	}
+	if v.segment != "" {
+		env.Set("taskmanager.memory.segment-size", v.segment)
 	}
 	return env
 }
