@@ -169,7 +169,7 @@ func (e *Env) settings(name string, outside map[string]string) (graph.Settings, 
 // Execute runs the job that the environment describes and waits for its end; a detached submission returns at once. In a
 // worker it does not return (W1). The context bounds a local run. A job without a name gets that of pipeline.name.
 func (e *Env) Execute(ctx context.Context, name string) (*Result, error) {
-	launcher := role.TheLauncher()
+	launcher := role.LauncherOf(ctx)
 	call, outside, err := launcher.Begin(ctx)
 	if err != nil {
 		return nil, err
@@ -212,7 +212,8 @@ func caller() string {
 	frames := runtime.CallersFrames(pcs[:runtime.Callers(2, pcs)])
 	for {
 		f, more := frames.Next()
-		if !strings.Contains(f.Function, "weft-project/weft/stream.") || strings.HasSuffix(f.File, "_test.go") {
+		inside := strings.Contains(f.Function, "weft-project/weft/stream.") || strings.Contains(f.Function, "weft-project/weft/streamtest.")
+		if !inside || strings.HasSuffix(f.File, "_test.go") {
 			return path.Base(path.Dir(f.File)) + "/" + path.Base(f.File) + ":" + strconv.Itoa(f.Line)
 		}
 		if !more {

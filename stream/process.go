@@ -2,6 +2,7 @@ package stream
 
 import (
 	"github.com/weft-project/weft/graph"
+	"github.com/weft-project/weft/internal/role"
 	"github.com/weft-project/weft/operator"
 )
 
@@ -200,6 +201,14 @@ func (s *Stream[T]) operator() (*Env, *graph.Node) {
 		return s.env, &graph.Node{Name: "no operator"}
 	}
 	return s.env, s.from[0].node
+}
+
+// Test sources of package streamtest are operators of their own.
+func init() {
+	role.NodeOf = func(s any) any {
+		_, n := s.(Emitting).operator()
+		return n
+	}
 }
 
 // From is the side output's stream of the operator whose main output is given.

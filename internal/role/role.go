@@ -68,3 +68,24 @@ func SetLauncher(l Launcher) { launcher = l }
 
 // TheLauncher gives the installed launcher.
 func TheLauncher() Launcher { return launcher }
+
+// launcherKey is the context's key of a launcher.
+type launcherKey struct{}
+
+// WithLauncher gives a context under which Execute goes to l instead of the process's launcher: tests run their jobs by it,
+// side by side.
+func WithLauncher(ctx context.Context, l Launcher) context.Context {
+	return context.WithValue(ctx, launcherKey{}, l)
+}
+
+// LauncherOf gives the launcher of a context, else that of the process.
+func LauncherOf(ctx context.Context) Launcher {
+	if l, ok := ctx.Value(launcherKey{}).(Launcher); ok {
+		return l
+	}
+	return launcher
+}
+
+// NodeOf gives the node, a *graph.Node, of the operator whose main output a stream is. stream sets it; authors have no such way
+// into the graph, test sources need one.
+var NodeOf func(stream any) any

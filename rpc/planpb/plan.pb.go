@@ -1351,8 +1351,10 @@ type Failure struct {
 	Host          string `protobuf:"bytes,9,opt,name=host,proto3" json:"host,omitempty"`
 	TaskmanagerId string `protobuf:"bytes,10,opt,name=taskmanager_id,json=taskmanagerId,proto3" json:"taskmanager_id,omitempty"`
 	// The author's stack, or the worker's output tail.
-	Stack         string `protobuf:"bytes,11,opt,name=stack,proto3" json:"stack,omitempty"`
-	TimestampMs   int64  `protobuf:"varint,12,opt,name=timestamp_ms,json=timestampMs,proto3" json:"timestamp_ms,omitempty"`
+	Stack       string `protobuf:"bytes,11,opt,name=stack,proto3" json:"stack,omitempty"`
+	TimestampMs int64  `protobuf:"varint,12,opt,name=timestamp_ms,json=timestampMs,proto3" json:"timestamp_ms,omitempty"`
+	// The timestamp of the record under way, where it had one.
+	RecordTimeMs  *int64 `protobuf:"varint,13,opt,name=record_time_ms,json=recordTimeMs,proto3,oneof" json:"record_time_ms,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1471,6 +1473,13 @@ func (x *Failure) GetTimestampMs() int64 {
 	return 0
 }
 
+func (x *Failure) GetRecordTimeMs() int64 {
+	if x != nil && x.RecordTimeMs != nil {
+		return *x.RecordTimeMs
+	}
+	return 0
+}
+
 var File_rpc_planpb_plan_proto protoreflect.FileDescriptor
 
 const file_rpc_planpb_plan_proto_rawDesc = "" +
@@ -1558,7 +1567,7 @@ const file_rpc_planpb_plan_proto_rawDesc = "" +
 	"\x05value\x18\x03 \x01(\tR\x05value\x12\x1d\n" +
 	"\n" +
 	"long_value\x18\x04 \x01(\x03R\tlongValue\x12!\n" +
-	"\fdouble_value\x18\x05 \x01(\x01R\vdoubleValue\"\xf4\x02\n" +
+	"\fdouble_value\x18\x05 \x01(\x01R\vdoubleValue\"\xb2\x03\n" +
 	"\aFailure\x123\n" +
 	"\x06domain\x18\x01 \x01(\x0e2\x1b.weft.plan.v1.FailureDomainR\x06domain\x12\x1c\n" +
 	"\tretryable\x18\x02 \x01(\bR\tretryable\x12\x18\n" +
@@ -1572,7 +1581,9 @@ const file_rpc_planpb_plan_proto_rawDesc = "" +
 	"\x0etaskmanager_id\x18\n" +
 	" \x01(\tR\rtaskmanagerId\x12\x14\n" +
 	"\x05stack\x18\v \x01(\tR\x05stack\x12!\n" +
-	"\ftimestamp_ms\x18\f \x01(\x03R\vtimestampMs*6\n" +
+	"\ftimestamp_ms\x18\f \x01(\x03R\vtimestampMs\x12)\n" +
+	"\x0erecord_time_ms\x18\r \x01(\x03H\x00R\frecordTimeMs\x88\x01\x01B\x11\n" +
+	"\x0f_record_time_ms*6\n" +
 	"\vRuntimeMode\x12\r\n" +
 	"\tSTREAMING\x10\x00\x12\t\n" +
 	"\x05BATCH\x10\x01\x12\r\n" +
@@ -1690,6 +1701,7 @@ func file_rpc_planpb_plan_proto_init() {
 		(*ToPlan_Result)(nil),
 		(*ToPlan_Rejected)(nil),
 	}
+	file_rpc_planpb_plan_proto_msgTypes[11].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
