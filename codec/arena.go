@@ -24,6 +24,8 @@ type arena struct {
 	// owed is how many of the bytes ahead the elements still to be decoded of all slices under way take at least. Slices
 	// within them can not claim these bytes once more, so that a few false counts do not multiply.
 	owed int
+	// depth is how many values of recursive types are under way, one within the other.
+	depth int
 }
 
 // chunk is what is left of the memory that an arena allocated last for one element type.
@@ -40,7 +42,7 @@ func newArena(slots int) *arena { return &arena{chunks: make([]chunk, slots)} }
 
 // restart begins the decoding of a value; nothing is owed for it, whatever became of the one before.
 func (a *arena) restart(pos int) {
-	a.owed = 0
+	a.owed, a.depth = 0, 0
 	if pos == 0 {
 		a.batches++
 	}

@@ -14,9 +14,11 @@ var ErrCorrupt = errors.New("corrupt record")
 type Codec[T any] struct {
 	prog  *program
 	slots int // of an arena
+	// recursive: T or something in it refers to its own type.
+	recursive bool
 }
 
-// Coder may be implemented by *T to replace the compiled encoding of T.
+// Coder may be implemented by *T to replace the compiled encoding of T. Authors know it as stream.Codec.
 type Coder interface {
 	// AppendWeft appends the encoding of the value.
 	AppendWeft(dst []byte) []byte
@@ -33,7 +35,7 @@ func Of[T any]() (*Codec[T], error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Codec[T]{prog: p, slots: c.slots}, nil
+	return &Codec[T]{prog: p, slots: c.slots, recursive: c.recursive}, nil
 }
 
 // Type is T as Go prints it.
@@ -54,6 +56,13 @@ func (c *Codec[T]) Encoder() func(dst []byte, v *T) []byte {
 		return f
 	}
 	enc := c.prog.enc
+	if c.recursive {
+		walk := c.prog.walk
+		return func(dst []byte, v *T) []byte {
+			walk(unsafe.Pointer(v), 0)
+			return enc(dst, unsafe.Pointer(v))
+		}
+	}
 	return func(dst []byte, v *T) []byte { return enc(dst, unsafe.Pointer(v)) }
 }
 
@@ -66,7 +75,7 @@ func (c *Codec[T]) Decoder() func(src string, pos int, v *T) (int, error) {
 		return f
 	}
 	dec := c.prog.dec
-	if c.slots == 0 {
+	if c.slots == 0 && !c.recursive {
 		return func(src string, pos int, v *T) (int, error) { return dec(src, pos, unsafe.Pointer(v), nil) }
 	}
 	a := newArena(c.slots)
@@ -83,7 +92,7 @@ func (c *Codec[T]) Cloner() func(v *T) {
 	if clone == nil {
 		return nil
 	}
-	return func(v *T) { clone(unsafe.Pointer(v)) }
+	return c.limited(clone)
 }
 
 // Keeper returns the function that makes *v fit to be kept for long: like Cloner, and strings are copied too so that they do
@@ -93,7 +102,19 @@ func (c *Codec[T]) Keeper() func(v *T) {
 	if keep == nil {
 		return nil
 	}
-	return func(v *T) { keep(unsafe.Pointer(v)) }
+	return c.limited(keep)
+}
+
+// limited is do, which copies a value as deep as it goes.
+func (c *Codec[T]) limited(do func(unsafe.Pointer)) func(v *T) {
+	if !c.recursive {
+		return func(v *T) { do(unsafe.Pointer(v)) }
+	}
+	walk := c.prog.walk
+	return func(v *T) {
+		walk(unsafe.Pointer(v), 0)
+		do(unsafe.Pointer(v))
+	}
 }
 
 func corrupt(pos int, what string) error {

@@ -24,6 +24,10 @@ type program struct {
 	// clone and keep are nil where there is nothing to do.
 	clone func(p unsafe.Pointer)
 	keep  func(p unsafe.Pointer)
+	// walk panics where a value is nested deeper than maxDepth; nil where nothing is nested.
+	walk func(p unsafe.Pointer, depth int)
+	// begun: it is being compiled. recursive: it was met again meanwhile, so values of it may hold others.
+	begun, recursive bool
 }
 
 // maxElements bounds a decoded count, also of elements of no bytes.
@@ -35,6 +39,8 @@ type compiler struct {
 	done map[reflect.Type]*program
 	// slots is how many types of slices there are; each has a row of chunks in an arena.
 	slots int
+	// recursive: some type refers to itself.
+	recursive bool
 }
 
 func newCompiler() *compiler { return &compiler{done: map[reflect.Type]*program{}} }
@@ -47,29 +53,27 @@ var (
 
 func (c *compiler) compile(t reflect.Type, path string) (*program, error) {
 	if p, ok := c.done[t]; ok {
+		if p.begun {
+			p.recursive, c.recursive = true, true
+		}
 		return p, nil
 	}
-	p := &program{typ: t.String(), size: t.Size()}
+	p := &program{typ: t.String(), size: t.Size(), begun: true}
 	c.done[t] = p
 	if err := c.fill(p, t, path); err != nil {
 		delete(c.done, t)
 		return nil, err
 	}
+	p.begun = false
+	if p.recursive {
+		limitDepth(p)
+	}
 	return p, nil
 }
 
 func (c *compiler) fill(p *program, t reflect.Type, path string) error {
-	if reflect.PointerTo(t).Implements(coderType) {
-		coderProgram(p, t)
-		return nil
-	}
-	if t == timeType {
-		timeProgram(p)
-		return nil
-	}
-	if t.Kind() == reflect.Pointer && t.Implements(protoType) {
-		protoProgram(p, t)
-		return nil
+	if done, err := special(p, t, path); done || err != nil {
+		return err
 	}
 	switch t.Kind() {
 	case reflect.Bool:
@@ -101,7 +105,7 @@ func (c *compiler) fill(p *program, t reflect.Type, path string) error {
 		return c.pointerProgram(p, t, path)
 	default:
 		return fmt.Errorf("%s: %s cannot be encoded; use numbers, strings, booleans, structs, slices, maps, pointers, time.Time, "+
-			"proto.Message, or implement codec.Coder", path, t)
+			"proto.Message, or implement stream.Codec", path, t)
 	}
 	return nil
 }
@@ -118,6 +122,9 @@ func (c *compiler) structProgram(p *program, t reflect.Type, path string) error 
 		f := t.Field(i)
 		if f.Name == "_" {
 			continue
+		}
+		if hidden(f) {
+			return fmt.Errorf("%s.%s: a field that is not exported cannot be encoded; export it, or implement stream.Codec for %s", path, f.Name, t)
 		}
 		fp, err := c.compile(f.Type, path+"."+f.Name)
 		if err != nil {
@@ -153,6 +160,13 @@ func (c *compiler) structProgram(p *program, t reflect.Type, path string) error 
 		return pos, nil
 	}
 	var clones, keeps []step
+	p.walk = func(ptr unsafe.Pointer, depth int) {
+		for i := range steps {
+			if walk := steps[i].p.walk; walk != nil {
+				walk(unsafe.Add(ptr, steps[i].off), depth)
+			}
+		}
+	}
 	for _, s := range steps {
 		// A placeholder of a recursive type is a pointer, slice or map, which sets these before it compiles what it refers to.
 		if s.p.clone != nil {

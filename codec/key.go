@@ -204,6 +204,9 @@ func compileKeyPart(t reflect.Type, path string) (func([]byte, unsafe.Pointer) [
 			if f.Name == "_" {
 				continue // == ignores it too
 			}
+			if hidden(f) {
+				return nil, fmt.Errorf("%s.%s: a field that is not exported cannot be part of a key; export it", path, f.Name)
+			}
 			e, err := compileKeyPart(f.Type, path+"."+f.Name)
 			if err != nil {
 				return nil, err

@@ -7,8 +7,6 @@ import (
 	"strings"
 	"time"
 	"unsafe"
-
-	"google.golang.org/protobuf/proto"
 )
 
 // fixedProgram: size bytes of memory are the encoding. Every platform Go jobs run on here is little-endian.
@@ -147,83 +145,6 @@ func timeProgram(p *program) {
 	}
 }
 
-func coderProgram(p *program, t reflect.Type) {
-	p.least = 1
-	view := func(ptr unsafe.Pointer) Coder { return reflect.NewAt(t, ptr).Interface().(Coder) }
-	p.enc = func(dst []byte, ptr unsafe.Pointer) []byte {
-		body := view(ptr).AppendWeft(nil)
-		dst = binary.AppendUvarint(dst, uint64(len(body)))
-		return append(dst, body...)
-	}
-	p.dec = func(src string, pos int, ptr unsafe.Pointer, _ *arena) (int, error) {
-		var s string
-		next, err := decodeString(src, pos, &s)
-		if err != nil {
-			return pos, err
-		}
-		if err := view(ptr).DecodeWeft([]byte(s)); err != nil {
-			return pos, corrupt(pos, p.typ+": "+err.Error())
-		}
-		return next, nil
-	}
-	p.clone = roundTrip(p)
-	p.keep = p.clone
-}
-
-// roundTrip clones a value by encoding and decoding it.
-func roundTrip(p *program) func(ptr unsafe.Pointer) {
-	return func(ptr unsafe.Pointer) {
-		b := p.enc(nil, ptr)
-		// What Encode made Decode reads; a Coder that breaks this fails at its first exchange with a clear error.
-		_, _ = p.dec(string(b), 0, ptr, new(arena))
-	}
-}
-
-func protoProgram(p *program, t reflect.Type) {
-	p.least = 1
-	get := func(ptr unsafe.Pointer) proto.Message {
-		return reflect.NewAt(t, ptr).Elem().Interface().(proto.Message)
-	}
-	p.enc = func(dst []byte, ptr unsafe.Pointer) []byte {
-		if *(*unsafe.Pointer)(ptr) == nil {
-			return append(dst, 0)
-		}
-		b, err := proto.MarshalOptions{Deterministic: true}.Marshal(get(ptr))
-		if err != nil {
-			// A required field is unset: the author's value is not a valid message. Recovered as the author's error.
-			panic(fmt.Sprintf("%s: %v", p.typ, err))
-		}
-		dst = binary.AppendUvarint(dst, uint64(len(b))+1)
-		return append(dst, b...)
-	}
-	p.dec = func(src string, pos int, ptr unsafe.Pointer, _ *arena) (int, error) {
-		n, pos, err := uvarint(src, pos)
-		if err != nil {
-			return pos, err
-		}
-		if n == 0 {
-			*(*unsafe.Pointer)(ptr) = nil
-			return pos, nil
-		}
-		if n-1 > uint64(len(src)-pos) {
-			return pos, corrupt(pos, "message cut short")
-		}
-		m := reflect.New(t.Elem())
-		end := pos + int(n-1)
-		if err := proto.Unmarshal([]byte(src[pos:end]), m.Interface().(proto.Message)); err != nil {
-			return pos, corrupt(pos, p.typ+": "+err.Error())
-		}
-		reflect.NewAt(t, ptr).Elem().Set(m)
-		return end, nil
-	}
-	p.clone = func(ptr unsafe.Pointer) {
-		if *(*unsafe.Pointer)(ptr) != nil {
-			reflect.NewAt(t, ptr).Elem().Set(reflect.ValueOf(proto.Clone(get(ptr))))
-		}
-	}
-	p.keep = p.clone
-}
-
 func (c *compiler) arrayProgram(p *program, t reflect.Type, path string) error {
 	e, err := c.compile(t.Elem(), path+"[]")
 	if err != nil {
@@ -261,6 +182,11 @@ func (c *compiler) arrayProgram(p *program, t reflect.Type, path string) error {
 		return pos, nil
 	}
 	p.clone, p.keep = each(e.clone), each(e.keep)
+	p.walk = func(ptr unsafe.Pointer, depth int) {
+		for i := 0; i < n && e.walk != nil; i++ {
+			e.walk(unsafe.Add(ptr, uintptr(i)*size), depth)
+		}
+	}
 	return nil
 }
 
@@ -293,6 +219,11 @@ func (c *compiler) mapProgram(p *program, t reflect.Type, path string) error {
 		}
 		return dst
 	}
+	p.walk = func(ptr unsafe.Pointer, depth int) {
+		for it := reflect.NewAt(t, ptr).Elem().MapRange(); e.walk != nil && it.Next(); {
+			e.walk(addressable(it.Value()), depth)
+		}
+	}
 	p.dec = func(src string, pos int, ptr unsafe.Pointer, a *arena) (int, error) {
 		n, pos, err := count(src, pos)
 		if err != nil {
@@ -302,6 +233,9 @@ func (c *compiler) mapProgram(p *program, t reflect.Type, path string) error {
 		if n == 0 {
 			m.SetZero()
 			return pos, nil
+		}
+		if n > 2 && t.Key().Size() == 0 {
+			return pos, corrupt(pos, "map has more entries than keys there are")
 		}
 		out := reflect.MakeMap(t)
 		for range n - 1 {
@@ -352,6 +286,11 @@ func (c *compiler) pointerProgram(p *program, t reflect.Type, path string) (err 
 			return append(dst, 0)
 		}
 		return e.enc(append(dst, 1), target)
+	}
+	p.walk = func(ptr unsafe.Pointer, depth int) {
+		if target := *(*unsafe.Pointer)(ptr); target != nil && e.walk != nil {
+			e.walk(target, depth)
+		}
 	}
 	p.dec = func(src string, pos int, ptr unsafe.Pointer, a *arena) (int, error) {
 		if pos >= len(src) || src[pos] > 1 {

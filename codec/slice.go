@@ -40,6 +40,12 @@ func (c *compiler) sliceProgram(p *program, t reflect.Type, path string) (err er
 		}
 		return dst
 	}
+	p.walk = func(ptr unsafe.Pointer, depth int) {
+		h := (*sliceHeader)(ptr)
+		for i := 0; i < h.len && e.walk != nil; i++ {
+			e.walk(unsafe.Add(h.data, uintptr(i)*size), depth)
+		}
+	}
 	p.dec = c.sliceDecoder(e, t)
 	return nil
 }
