@@ -31,15 +31,15 @@ var errJoinTime = errors.New("the record has no timestamp: an interval join need
 
 // waiting is a record of one side that may meet others of the other side.
 type waiting[T any] struct {
-	at int64
-	v  T
+	At int64
+	V  T
 }
 
 // pending is what waits for one key; timer is when it is looked through, eventtime.None for never.
 type pending[A, B any] struct {
-	a     []waiting[A]
-	b     []waiting[B]
-	timer int64
+	A     []waiting[A]
+	B     []waiting[B]
+	Timer int64
 }
 
 type intervalJoin[K comparable, A, B, O any] struct {
@@ -101,7 +101,7 @@ func (x *intervalJoin[K, A, B, O]) key(k K) *pending[A, B] {
 	x.Timing.Keyed.SetKey(k, h)
 	p, fresh := x.keys.At(k, h)
 	if fresh {
-		p.timer = eventtime.None
+		p.Timer = eventtime.None
 	}
 	return p
 }
@@ -115,11 +115,11 @@ func (x *intervalJoin[K, A, B, O]) first() Emit[A] {
 			return
 		}
 		ts := c.Time
-		slot := insert(&p.a, ts, v, x.j.KeepA)
-		from := sort.Search(len(p.b), func(i int) bool { return p.b[i].at >= ts+x.j.Lower })
-		for i := from; i < len(p.b) && p.b[i].at <= ts+x.j.Upper; i++ {
-			c.Time = max(ts, p.b[i].at)
-			x.fn(&slot.v, &p.b[i].v)
+		slot := insert(&p.A, ts, v, x.j.KeepA)
+		from := sort.Search(len(p.B), func(i int) bool { return p.B[i].At >= ts+x.j.Lower })
+		for i := from; i < len(p.B) && p.B[i].At <= ts+x.j.Upper; i++ {
+			c.Time = max(ts, p.B[i].At)
+			x.fn(&slot.V, &p.B[i].V)
 		}
 		c.Time = ts
 		x.wait(p, ts+max(0, x.j.Upper))
@@ -135,11 +135,11 @@ func (x *intervalJoin[K, A, B, O]) second() Emit[B] {
 			return
 		}
 		ts := c.Time
-		slot := insert(&p.b, ts, v, x.j.KeepB)
-		from := sort.Search(len(p.a), func(i int) bool { return p.a[i].at >= ts-x.j.Upper })
-		for i := from; i < len(p.a) && p.a[i].at <= ts-x.j.Lower; i++ {
-			c.Time = max(ts, p.a[i].at)
-			x.fn(&p.a[i].v, &slot.v)
+		slot := insert(&p.B, ts, v, x.j.KeepB)
+		from := sort.Search(len(p.A), func(i int) bool { return p.A[i].At >= ts-x.j.Upper })
+		for i := from; i < len(p.A) && p.A[i].At <= ts-x.j.Lower; i++ {
+			c.Time = max(ts, p.A[i].At)
+			x.fn(&p.A[i].V, &slot.V)
 		}
 		c.Time = ts
 		x.wait(p, ts+max(0, -x.j.Lower))
@@ -151,9 +151,9 @@ func insert[T any](list *[]waiting[T], at int64, v *T, keep func(*T)) *waiting[T
 	l := append(*list, waiting[T]{at, *v})
 	i := len(l) - 1
 	if keep != nil {
-		keep(&l[i].v)
+		keep(&l[i].V)
 	}
-	for ; i > 0 && l[i-1].at > at; i-- {
+	for ; i > 0 && l[i-1].At > at; i-- {
 		l[i-1], l[i] = l[i], l[i-1]
 	}
 	*list = l
@@ -162,8 +162,8 @@ func insert[T any](list *[]waiting[T], at int64, v *T, keep func(*T)) *waiting[T
 
 // wait has the key looked through when nothing can meet the record any more; one timer for a key is enough.
 func (x *intervalJoin[K, A, B, O]) wait(p *pending[A, B], until int64) {
-	if p.timer == eventtime.None {
-		p.timer = until
+	if p.Timer == eventtime.None {
+		p.Timer = until
 		x.SetTimer(until, None{})
 	}
 }
@@ -175,10 +175,10 @@ func (x *intervalJoin[K, A, B, O]) trim(now int64) {
 	if p == nil {
 		return
 	}
-	p.timer = eventtime.None
+	p.Timer = eventtime.None
 	now = max(now, x.Watermark)
-	next := trimmed(&p.a, now, max(0, x.j.Upper))
-	if n := trimmed(&p.b, now, max(0, -x.j.Lower)); next == eventtime.None || n != eventtime.None && n < next {
+	next := trimmed(&p.A, now, max(0, x.j.Upper))
+	if n := trimmed(&p.B, now, max(0, -x.j.Lower)); next == eventtime.None || n != eventtime.None && n < next {
 		next = n
 	}
 	if next == eventtime.None {
@@ -191,7 +191,7 @@ func (x *intervalJoin[K, A, B, O]) trim(now int64) {
 // trimmed drops the records that have waited for so long, and tells when the next one has.
 func trimmed[T any](list *[]waiting[T], now, wait int64) (next int64) {
 	l := *list
-	n := sort.Search(len(l), func(i int) bool { return l[i].at+wait > now })
+	n := sort.Search(len(l), func(i int) bool { return l[i].At+wait > now })
 	if n > 0 {
 		copy(l, l[n:])
 		clear(l[len(l)-n:])
@@ -201,5 +201,5 @@ func trimmed[T any](list *[]waiting[T], now, wait int64) (next int64) {
 	if len(l) == 0 {
 		return eventtime.None
 	}
-	return l[0].at + wait
+	return l[0].At + wait
 }

@@ -206,6 +206,9 @@ func (t *tables[K, V]) Restore(group int, src string) error {
 	if err != nil {
 		return err
 	}
+	if n > uint64(len(src)-pos)+1 { // entries take a byte at least, but for the only one of a key without bytes
+		return errFormat
+	}
 	g := t.table(group - t.k.groups.First)
 	for range n {
 		var key K

@@ -43,6 +43,9 @@ func ReadTable[U comparable, V any](src string, pos int, t *Table[U, V], hash fu
 		return pos, errFormat
 	}
 	pos += used
+	if n > uint64(len(src)-pos)+1 { // entries take a byte at least, but for the only one of keys without bytes
+		return pos, errFormat
+	}
 	var err error
 	for range n {
 		var u U

@@ -27,13 +27,13 @@ type general[K comparable, A any] struct {
 
 // held is what a key has in one window.
 type held[A any] struct {
-	w       Window
-	full    bool // acc holds something
-	trigger TriggerState
+	W       Window
+	Full    bool // Acc holds something
+	Trigger TriggerState
 	// Of lazy windows: the time of the timer, and whether the window has fired at its end.
-	timer int64
-	fired bool
-	acc   A
+	Timer int64
+	Fired bool
+	Acc   A
 }
 
 func newGeneral[K comparable, A any](s Spec[K, A], c *operator.Context, op int, fire func(*Fired[K], *A)) (*general[K, A], error) {
@@ -142,8 +142,8 @@ func (in Input[K, T, A]) general(g *general[K, A]) (any, error) {
 			}
 			taken = true
 			one := &(*list)[i]
-			add(&one.acc, v, !one.full)
-			one.full = true
+			add(&one.Acc, v, !one.Full)
+			one.Full = true
 			if r := in.decide(g, v, ts, one); r != Continue {
 				g.obey(&(*list)[i], r)
 			}
@@ -158,24 +158,24 @@ func (in Input[K, T, A]) general(g *general[K, A]) (any, error) {
 // decide asks the trigger about a record.
 func (in Input[K, T, A]) decide(g *general[K, A], v *T, ts int64, one *held[A]) Result {
 	if g.lazy {
-		if one.w.MaxTimestamp() <= g.Watermark {
-			one.fired = true
+		if one.W.MaxTimestamp() <= g.Watermark {
+			one.Fired = true
 			return Fire
 		}
 		return Continue
 	}
 	c := g.ask(one)
 	if in.OnElement != nil {
-		return in.OnElement(v, ts, one.w, c)
+		return in.OnElement(v, ts, one.W, c)
 	}
-	return g.trigger.OnElement(ts, one.w, c)
+	return g.trigger.OnElement(ts, one.W, c)
 }
 
 // ask prepares the trigger's context.
 func (g *general[K, A]) ask(one *held[A]) *TriggerContext {
-	g.current = one.w
+	g.current = one.W
 	c := g.ctx
-	c.State, c.Watermark, c.Now = &one.trigger, g.Watermark, g.C.Now
+	c.State, c.Watermark, c.Now = &one.Trigger, g.Watermark, g.C.Now
 	return c
 }
 
@@ -192,7 +192,7 @@ func (g *general[K, A]) place(k K, h uint64, w Window) (int, *[]held[A]) {
 		*list = g.newList()
 	}
 	for i := range *list {
-		if (*list)[i].w == w {
+		if (*list)[i].W == w {
 			return i, list
 		}
 	}
@@ -211,13 +211,13 @@ func (g *general[K, A]) newList() []held[A] {
 
 // open begins a window.
 func (g *general[K, A]) open(list *[]held[A], w Window) {
-	one := held[A]{w: w}
+	one := held[A]{W: w}
 	if g.lazy {
-		one.timer = w.MaxTimestamp()
+		one.Timer = w.MaxTimestamp()
 		if w.MaxTimestamp() <= g.Watermark {
-			one.timer = g.cleanup(w)
+			one.Timer = g.cleanup(w)
 		}
-		g.SetTimer(one.timer, Window{})
+		g.SetTimer(one.Timer, Window{})
 	} else {
 		g.setCleanup(w)
 	}
@@ -240,7 +240,7 @@ func (g *general[K, A]) session(k K, h uint64, w Window) (int, *[]held[A]) {
 	list := g.keys.Get(k, h)
 	if list != nil {
 		for i := range *list {
-			if one := &(*list)[i]; one.w.Start <= w.Start && w.End <= one.w.End && !g.isLate(one.w) {
+			if one := &(*list)[i]; one.W.Start <= w.Start && w.End <= one.W.End && !g.isLate(one.W) {
 				return i, list
 			}
 		}
@@ -248,8 +248,8 @@ func (g *general[K, A]) session(k K, h uint64, w Window) (int, *[]held[A]) {
 	whole := w
 	if list != nil {
 		for i := range *list {
-			if (*list)[i].w.Touches(w) {
-				whole = whole.Cover((*list)[i].w)
+			if (*list)[i].W.Touches(w) {
+				whole = whole.Cover((*list)[i].W)
 			}
 		}
 	}
@@ -262,7 +262,7 @@ func (g *general[K, A]) session(k K, h uint64, w Window) (int, *[]held[A]) {
 	}
 	at := -1
 	for i := 0; i < len(*list); i++ {
-		if !(*list)[i].w.Touches(w) {
+		if !(*list)[i].W.Touches(w) {
 			continue
 		}
 		if at < 0 {
@@ -284,16 +284,16 @@ func (g *general[K, A]) session(k K, h uint64, w Window) (int, *[]held[A]) {
 
 // absorb joins a session into another one.
 func (g *general[K, A]) absorb(one, other *held[A]) {
-	if other.full {
-		if one.full {
-			g.Merge(&one.acc, &other.acc)
+	if other.Full {
+		if one.Full {
+			g.Merge(&one.Acc, &other.Acc)
 		} else {
-			one.acc, one.full = other.acc, true
+			one.Acc, one.Full = other.Acc, true
 		}
 	}
-	one.trigger.Count += other.trigger.Count
-	if n := other.trigger.Next; n != 0 && (one.trigger.Next == 0 || n < one.trigger.Next) {
-		one.trigger.Next = n
+	one.Trigger.Count += other.Trigger.Count
+	if n := other.Trigger.Next; n != 0 && (one.Trigger.Next == 0 || n < one.Trigger.Next) {
+		one.Trigger.Next = n
 	}
 	g.dropTimers(other)
 }
@@ -303,10 +303,10 @@ func (g *general[K, A]) dropTimers(one *held[A]) {
 	if g.lazy {
 		return // another window of the key may have one of the same time; a timer that is nobody's does nothing
 	}
-	w := one.w
+	w := one.W
 	g.DeleteTimer(w.MaxTimestamp(), w)
 	g.DeleteProcessingTimer(w.MaxTimestamp(), w)
-	if n := one.trigger.Next; n != 0 {
+	if n := one.Trigger.Next; n != 0 {
 		g.DeleteTimer(n, w)
 		g.DeleteProcessingTimer(n, w)
 	}
@@ -317,39 +317,39 @@ func (g *general[K, A]) dropTimers(one *held[A]) {
 
 // grow makes a session longer.
 func (g *general[K, A]) grow(one *held[A], w Window) {
-	if one.w == w {
+	if one.W == w {
 		return
 	}
 	if g.lazy {
-		one.w = w
+		one.W = w
 		if w.MaxTimestamp() > g.Watermark {
-			one.fired = false
-			if one.timer > w.MaxTimestamp() { // it waited for late records only
-				one.timer = w.MaxTimestamp()
-				g.SetTimer(one.timer, Window{})
+			one.Fired = false
+			if one.Timer > w.MaxTimestamp() { // it waited for late records only
+				one.Timer = w.MaxTimestamp()
+				g.SetTimer(one.Timer, Window{})
 			}
 		}
 		return
 	}
-	next := one.trigger.Next
+	next := one.Trigger.Next
 	g.dropTimers(one)
-	one.trigger.Next = next
-	one.w = w
+	one.Trigger.Next = next
+	one.W = w
 	g.setCleanup(w)
 	g.trigger.Merged(w, g.ask(one))
 }
 
 // obey emits, and drops the content.
 func (g *general[K, A]) obey(one *held[A], r Result) {
-	if r&Fire != 0 && one.full {
-		g.C.Time = one.w.MaxTimestamp()
-		*g.f = Fired[K]{g.Keyed.Key(), one.w, g.Watermark, g.C.Now}
+	if r&Fire != 0 && one.Full {
+		g.C.Time = one.W.MaxTimestamp()
+		*g.f = Fired[K]{g.Keyed.Key(), one.W, g.Watermark, g.C.Now}
 		g.C.Op = g.Op
-		g.fire(g.f, &one.acc)
+		g.fire(g.f, &one.Acc)
 	}
 	if r&Purge != 0 {
 		var zero A
-		one.acc, one.full = zero, false
+		one.Acc, one.Full = zero, false
 	}
 }
 
@@ -365,15 +365,15 @@ func (g *general[K, A]) due(t state.Timer[K, Window], processing bool) {
 	} else {
 		for i := range *list {
 			one := &(*list)[i]
-			if one.w != t.NS {
+			if one.W != t.NS {
 				continue
 			}
 			if processing {
-				g.obey(one, g.trigger.OnProcessingTime(t.At, one.w, g.ask(one)))
+				g.obey(one, g.trigger.OnProcessingTime(t.At, one.W, g.ask(one)))
 			} else {
-				g.obey(one, g.trigger.OnEventTime(t.At, one.w, g.ask(one)))
+				g.obey(one, g.trigger.OnEventTime(t.At, one.W, g.ask(one)))
 			}
-			if !g.Global && processing == g.Processing && t.At == g.cleanup(one.w) {
+			if !g.Global && processing == g.Processing && t.At == g.cleanup(one.W) {
 				g.dropTimers(one)
 				remove(list, i)
 			}
@@ -387,25 +387,25 @@ func (g *general[K, A]) due(t state.Timer[K, Window], processing bool) {
 func (g *general[K, A]) dueLazy(list *[]held[A], at int64) {
 	for i := 0; i < len(*list); i++ {
 		one := &(*list)[i]
-		if one.timer != at {
+		if one.Timer != at {
 			continue
 		}
-		if one.w.MaxTimestamp() > at { // it has grown
-			one.timer = one.w.MaxTimestamp()
-			g.SetTimer(one.timer, Window{})
+		if one.W.MaxTimestamp() > at { // it has grown
+			one.Timer = one.W.MaxTimestamp()
+			g.SetTimer(one.Timer, Window{})
 			continue
 		}
-		if !one.fired {
-			one.fired = true
+		if !one.Fired {
+			one.Fired = true
 			g.obey(one, Fire)
 		}
-		if g.cleanup(one.w) <= at {
+		if g.cleanup(one.W) <= at {
 			remove(list, i)
 			i--
 			continue
 		}
-		one.timer = g.cleanup(one.w)
-		g.SetTimer(one.timer, Window{})
+		one.Timer = g.cleanup(one.W)
+		g.SetTimer(one.Timer, Window{})
 	}
 }
 
