@@ -13,7 +13,6 @@ import (
 	"github.com/weft-project/weft/config"
 	"github.com/weft-project/weft/internal/fs"
 	hadoopconf "github.com/weft-project/weft/internal/hadoop/conf"
-	"github.com/weft-project/weft/internal/hadoop/krb"
 	"github.com/weft-project/weft/security/identity"
 	"github.com/weft-project/weft/yarnrpc"
 )
@@ -139,19 +138,11 @@ func (c *Client) resourceManager() (*yarnrpc.ClientRM, error) {
 			// Attempts come every second or two; one line now and then is enough to see that it waits and for whom.
 			if time.Since(said) > 10*time.Second {
 				said = time.Now()
-				c.Console.Say("%s, trying again: %v", whoIsAway(err), err)
+				c.Console.Say("The ResourceManager does not answer, trying again: %v", err)
 			}
 		},
 	})
 	return c.rm, err
-}
-
-// whoIsAway tells which server is waited for: a ResourceManager cannot be asked while no KDC gives a ticket for it.
-func whoIsAway(err error) string {
-	if errors.Is(err, krb.ErrUnreachable) {
-		return "No ticket for the ResourceManager"
-	}
-	return "The ResourceManager does not answer"
 }
 
 // files gives the file systems, made at the first call. Paths without a scheme are on fs.default-scheme, else fs.defaultFS.

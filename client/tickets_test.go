@@ -2,7 +2,6 @@ package client
 
 import (
 	"errors"
-	"fmt"
 	"log/slog"
 	"net/http/httptest"
 	"os"
@@ -12,7 +11,6 @@ import (
 
 	"github.com/weft-project/weft/config"
 	"github.com/weft-project/weft/internal/hadoop/krb"
-	"github.com/weft-project/weft/internal/hadoop/rpc"
 	"github.com/weft-project/weft/rest"
 	"github.com/weft-project/weft/rest/resttest"
 )
@@ -44,16 +42,6 @@ func TestJobManagerAsksForTicket(t *testing.T) {
 		if !errors.As(err, &failure) || failure.Code != ExitUsage || !errors.Is(err, krb.ErrNoTicket) ||
 			!strings.Contains(err.Error(), "asks for a Kerberos ticket") || !strings.Contains(err.Error(), "run kinit ann@WEFT.TEST") {
 			t.Errorf("%s: %v", secured, err)
-		}
-	}
-}
-
-func TestWhoIsAway(t *testing.T) {
-	for want, err := range map[string]error{
-		"No ticket for the ResourceManager": fmt.Errorf("call: %w: realm WEFT.TEST", krb.ErrUnreachable), "The ResourceManager does not answer": rpc.ErrConnect,
-	} {
-		if got := whoIsAway(err); got != want {
-			t.Errorf("%v: %q", err, got)
 		}
 	}
 }

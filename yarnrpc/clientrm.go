@@ -52,10 +52,13 @@ func NewClientRM(conf *hadoopconf.Conf, o Options) (*ClientRM, error) {
 	target := rpc.Target{Name: resourceManagerName(conf), Addresses: addrs, Protocol: clientProtocol, Security: sec, Retry: retry}
 	c := &ClientRM{close: closeClient, proxy: client.Proxy(target), conf: conf, addrs: addrs}
 	c.issuer = c.proxy
-	if sec.Kerberos != nil && tok != nil {
-		own := *sec
-		own.Token = nil
-		target.Security = &own
+	if sec.Kerberos != nil {
+		// One of its own from the start: the other's calls may come with a token later (SetCredentials). Until then both share a connection.
+		if tok != nil {
+			own := *sec
+			own.Token = nil
+			target.Security = &own
+		}
 		c.issuer = client.Proxy(target)
 	}
 	return c, nil

@@ -204,7 +204,7 @@ func ProcessUser(getenv func(string) string) string {
 // IsLogin tells the errors of a log-in: of Kerberos' configuration, tickets, key tables and KDCs. Unreachable tells those of a
 // KDC that does not answer.
 func IsLogin(err error) (login, unreachable bool) {
-	for _, kind := range []error{krb.ErrConfig, krb.ErrNoTicket, krb.ErrExpired, krb.ErrKeytab, krb.ErrSkew, krb.ErrRefused, krb.ErrUnreachable} {
+	for _, kind := range []error{krb.ErrConfig, krb.ErrNoTicket, krb.ErrExpired, krb.ErrKeytab, krb.ErrSkew, krb.ErrRefused, krb.ErrNotTaken, krb.ErrUnreachable} {
 		if errors.Is(err, kind) {
 			return true, kind == krb.ErrUnreachable
 		}

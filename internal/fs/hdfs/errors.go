@@ -44,7 +44,7 @@ type Error struct {
 func (e *Error) Error() string {
 	s := e.Op + " " + e.URI + ": "
 	var remote *rpc.RemoteError
-	if !errors.As(e.Err, &remote) || errors.Is(e.Err, rpc.ErrInvalidToken) {
+	if !errors.As(e.Err, &remote) || errors.Is(e.Err, rpc.ErrInvalidToken) || errors.Is(e.Err, rpc.ErrHandshake) {
 		return s + e.Err.Error()
 	}
 	if e.Kind == nil {

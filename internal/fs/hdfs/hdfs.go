@@ -145,10 +145,13 @@ func New(conf *hadoopconf.Conf, authority string, o Options) (fs.FileSystem, err
 		Retry: rpc.Retry{MaxWait: o.RetryMaxWait, Interval: firstPause, MaxInterval: maxPause, OnRetry: f.retried}}
 	f.proxy = f.client.Proxy(target)
 	f.identity = identity{conf: conf, authority: authority, addrs: addrs, logical: logical, issuer: f.proxy}
-	if sec.Kerberos != nil && tok != nil {
-		own := *sec
-		own.Token = nil
-		target.Security = &own
+	if sec.Kerberos != nil {
+		// One of its own from the start: the other's calls may come with a token later (SetCredentials). Until then both share a connection.
+		if tok != nil {
+			own := *sec
+			own.Token = nil
+			target.Security = &own
+		}
 		f.identity.issuer = f.client.Proxy(target)
 	}
 	return f, nil

@@ -46,6 +46,17 @@ type ticketCache struct {
 	tickets []Ticket
 }
 
+// best is the client's ticket for a server that lasts longest; nil where there is none.
+func (c *ticketCache) best(server Principal) *Ticket {
+	var best *Ticket
+	for i := range c.tickets {
+		if t := &c.tickets[i]; t.Server.Equal(server) && t.Client.Equal(c.client) && (best == nil || t.End.After(best.End)) {
+			best = t
+		}
+	}
+	return best
+}
+
 // readCache reads the ticket cache of the given name; of a directory the primary one or, when want is not the zero name, the
 // one of that principal.
 func readCache(name string, want Principal) (*ticketCache, error) {

@@ -7,8 +7,6 @@ import (
 
 	"github.com/jcmturner/gokrb5/v8/iana/errorcode"
 	"github.com/jcmturner/gokrb5/v8/messages"
-
-	"github.com/weft-project/weft/internal/hadoop/rpc"
 )
 
 // Kinds of failures. Test with errors.Is; the errors themselves name the principal and the next step.
@@ -23,22 +21,15 @@ var (
 	ErrKeytab = errors.New("key table")
 	// ErrSkew marks that clocks differ too much.
 	ErrSkew = errors.New("clock skew")
-	// ErrUnreachable marks that no KDC answered. It is also an rpc.ErrConnect: calls are tried again.
-	ErrUnreachable error = unreachable{}
+	// ErrUnreachable marks that no KDC answered. It is no rpc.ErrConnect: who waits for a server does not wait for a KDC, too.
+	ErrUnreachable = errors.New("no KDC answers")
 	// ErrRefused marks any other refusal of the KDC.
 	ErrRefused = errors.New("refused by the KDC")
+	// ErrNotTaken marks that a server does not take our ticket.
+	ErrNotTaken = errors.New("ticket refused by the server")
 	// ErrServer marks a server that is not the one that was expected, or whose name is not configured.
 	ErrServer = errors.New("wrong server principal")
 )
-
-// unreachable is the kind of ErrUnreachable.
-type unreachable struct{}
-
-// Error gives the kind's words.
-func (unreachable) Error() string { return "no KDC answers" }
-
-// Is makes it a kind of rpc.ErrConnect.
-func (unreachable) Is(target error) bool { return target == rpc.ErrConnect }
 
 // allowedSkew is what KDCs and services tolerate.
 const allowedSkew = 5 * time.Minute
@@ -79,7 +70,7 @@ func (l *Login) explain(who, service Principal, err error) error {
 	}
 	switch refused.ErrorCode {
 	case errorcode.KRB_AP_ERR_SKEW:
-		return l.skewed(who, refused.realm, refused.STime)
+		return skewSentence(l.o.Now().Sub(refused.time()), "the KDC of "+refused.realm, who)
 	case errorcode.KDC_ERR_C_PRINCIPAL_UNKNOWN:
 		return fmt.Errorf("%w: the KDC of %s does not know %s: check the principal's spelling and realm (%w)", ErrRefused, refused.realm, who, err)
 	case errorcode.KDC_ERR_PREAUTH_FAILED, errorcode.KRB_AP_ERR_BAD_INTEGRITY:
@@ -96,15 +87,4 @@ func (l *Login) explain(who, service Principal, err error) error {
 		return fmt.Errorf("%w: the KDC of %s has no AES key of %s or %s: give them one (%w)", ErrRefused, refused.realm, who, service, err)
 	}
 	return fmt.Errorf("%w: %s for %s: %w", ErrRefused, who, service, err)
-}
-
-// skewed says by how many minutes clocks differ.
-func (l *Login) skewed(who Principal, realm string, theirs time.Time) error {
-	d := l.o.Now().Sub(theirs)
-	side := "ahead of"
-	if d < 0 {
-		d, side = -d, "behind"
-	}
-	return fmt.Errorf("%w: this machine's clock is %.1f minutes %s that of the KDC of %s, at most %.0f are allowed for %s: set the clock (NTP)",
-		ErrSkew, d.Minutes(), side, realm, allowedSkew.Minutes(), who)
 }

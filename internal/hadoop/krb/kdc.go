@@ -14,8 +14,11 @@ import (
 )
 
 const (
-	// kdcTimeout bounds one try with one KDC.
-	kdcTimeout = 5 * time.Second
+	// askTimeout bounds a question to all KDCs of a realm, kdcTimeout and leastTimeout one try with one of them. Who waits for a
+	// command is told within seconds that nobody answers.
+	askTimeout   = 12 * time.Second
+	kdcTimeout   = 5 * time.Second
+	leastTimeout = time.Second
 	// maxReply bounds a KDC's answer; tickets with many groups have tens of KiB.
 	maxReply = 1 << 20
 	kdcPort  = 88
@@ -57,9 +60,15 @@ func (l *Login) ask(ctx context.Context, realm string, request []byte) ([]byte, 
 		return nil, fmt.Errorf("%w: %s names no KDC of realm %s: add kdc = HOST to it in the section [realms]",
 			ErrConfig, strings.Join(l.config.Files, ", "), realm)
 	}
+	each := share(len(kdcs))
+	began := time.Now()
 	var failed []string
 	for _, addr := range kdcs {
-		reply, err := roundTrip(ctx, addr, request)
+		if left := askTimeout - time.Since(began); left < leastTimeout/2 {
+			failed = append(failed, fmt.Sprintf("%s: not asked any more after %v", addr, askTimeout))
+			continue
+		}
+		reply, err := roundTrip(ctx, addr, request, each)
 		if err == nil {
 			return reply, nil
 		}
@@ -72,8 +81,13 @@ func (l *Login) ask(ctx context.Context, realm string, request []byte) ([]byte, 
 		ErrUnreachable, realm, l.Principal(), strings.Join(failed, "; "), strings.Join(l.config.Files, ", "))
 }
 
-func roundTrip(ctx context.Context, addr string, request []byte) ([]byte, error) {
-	ctx, stop := context.WithTimeoutCause(ctx, kdcTimeout, fmt.Errorf("no answer for %v", kdcTimeout))
+// share is how long each of several KDCs may take, so that the last is asked too.
+func share(kdcs int) time.Duration {
+	return min(max(askTimeout/time.Duration(kdcs), leastTimeout), kdcTimeout)
+}
+
+func roundTrip(ctx context.Context, addr string, request []byte, limit time.Duration) ([]byte, error) {
+	ctx, stop := context.WithTimeoutCause(ctx, limit, fmt.Errorf("no answer for %v", limit))
 	defer stop()
 	nc, err := (&net.Dialer{}).DialContext(ctx, "tcp", addr)
 	if err != nil {

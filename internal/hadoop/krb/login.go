@@ -178,12 +178,7 @@ func (l *Login) readCache() error {
 		return fmt.Errorf("%w of %s: the ticket cache %s is that of %s: run kinit %s", ErrNoTicket, l.want, l.cache, c.client, l.want)
 	}
 	home := ticketGranting(c.client.Realm, c.client.Realm)
-	var best *Ticket
-	for i := range c.tickets {
-		if t := &c.tickets[i]; t.Server.Equal(home) && t.Client.Equal(c.client) && (best == nil || t.End.After(best.End)) {
-			best = t
-		}
-	}
+	best := c.best(home)
 	if best == nil {
 		return fmt.Errorf("%w of %s: the ticket cache %s has none for realm %s: run kinit %s", ErrNoTicket, c.client, c.name, c.client.Realm, c.client)
 	}
@@ -195,6 +190,14 @@ func (l *Login) readCache() error {
 	if l.want.Realm == "" || l.principal.Realm == "" {
 		l.principal, l.want = c.client, c.client
 	}
+	// What other programs have fetched already is not asked for again, which also does while no KDC answers.
+	for i := range c.tickets {
+		t := &c.tickets[i]
+		if name := t.Server.String(); !t.Server.Equal(home) && l.services[name] == nil && c.best(t.Server) == t && t.usable(l.o.Now()) {
+			t.cached = true
+			l.services[name] = t
+		}
+	}
 	return nil
 }
 
@@ -204,33 +207,34 @@ func (l *Login) Check(ctx context.Context) (until time.Time, err error) {
 		return time.Time{}, err
 	}
 	defer l.give()
-	t, err := l.granting(ctx)
+	t, _, err := l.granting(ctx)
 	if err != nil {
 		return time.Time{}, err
 	}
 	return t.End, nil
 }
 
-// granting gives a ticket-granting ticket with time left: a new one, a renewed one, or as long as it lasts the old one.
-func (l *Login) granting(ctx context.Context) (*Ticket, error) {
+// granting gives a ticket-granting ticket with time left: a new one, a renewed one, or as long as it lasts the old one. late is why
+// it could not be replaced just now.
+func (l *Login) granting(ctx context.Context) (t *Ticket, late, err error) {
 	now := l.o.Now()
 	if l.tgt != nil && (!l.tgt.aging(now) || l.tgt.End.After(now) && now.Sub(l.tried).Abs() < l.tgt.patience()) {
-		return l.tgt, nil
+		return l.tgt, nil, nil
 	}
 	l.tried = now
-	err := l.refresh(ctx)
+	err = l.refresh(ctx)
 	if err != nil {
 		if l.tgt != nil && l.tgt.End.After(now) && ctx.Err() == nil {
 			l.o.Log.Warn("a kerberos ticket could not be renewed yet", "principal", l.principal.String(), "until", l.tgt.End, "error", err)
-			return l.tgt, nil
+			return l.tgt, err, nil
 		}
-		return nil, err
+		return nil, nil, err
 	}
 	if !l.tgt.End.After(now) {
-		return nil, fmt.Errorf("%w: that of %s in the %s ended at %s, %v ago: run kinit %s, or set %s and %s", ErrExpired, l.principal, l.Source(),
+		return nil, nil, fmt.Errorf("%w: that of %s in the %s ended at %s, %v ago: run kinit %s, or set %s and %s", ErrExpired, l.principal, l.Source(),
 			l.tgt.End.Format(time.DateTime), now.Sub(l.tgt.End).Round(time.Second), l.principal, KeyKeytab, KeyPrincipal)
 	}
-	return l.tgt, nil
+	return l.tgt, nil, nil
 }
 
 // refresh replaces the ticket-granting ticket by one that lasts longer, where that can be done.
@@ -246,12 +250,11 @@ func (l *Login) refresh(ctx context.Context) error {
 		l.o.Log.Debug("kerberos log-in", "principal", l.principal.String(), "until", t.End)
 		return nil
 	}
-	// The user may have run kinit meanwhile.
+	// The user may have run kinit meanwhile: tickets for services that were got with the old one end with it, at the latest.
 	if err := l.readCache(); err != nil && (l.tgt == nil || !l.tgt.End.After(now)) {
 		return err
 	}
 	if !l.tgt.aging(now) {
-		clear(l.services)
 		return nil
 	}
 	if !l.tgt.renewable() || !l.tgt.RenewTill.After(now) || !l.tgt.End.After(now) {
@@ -292,12 +295,15 @@ func (l *Login) Ticket(ctx context.Context, service Principal) (*Ticket, error) 
 		return nil, err
 	}
 	defer l.give()
-	tgt, err := l.granting(ctx)
+	tgt, late, err := l.granting(ctx)
 	if err != nil {
 		return nil, err
 	}
 	if t := l.services[service.String()]; t != nil && !t.used(l.o.Now()) {
 		return t, nil
+	}
+	if errors.Is(late, ErrUnreachable) {
+		return nil, late // nobody is there to ask for the other ticket either
 	}
 	if tgt, err = l.cross(ctx, tgt, service); err != nil {
 		return nil, err

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"github.com/jcmturner/gokrb5/v8/crypto"
@@ -30,6 +31,8 @@ type Ticket struct {
 	flags                 uint32
 	key                   types.EncryptionKey
 	raw                   messages.Ticket
+	// cached tells that another program got it: it was in the ticket cache.
+	cached bool
 }
 
 // renewable tells whether the ticket's life may be extended.
@@ -38,6 +41,11 @@ func (t *Ticket) renewable() bool { return t.flags&(1<<(31-flags.Renewable)) != 
 // used tells whether so much of the ticket's life is over that another should be fetched.
 func (t *Ticket) used(now time.Time) bool {
 	return t.End.Sub(now) < min(t.End.Sub(t.Start)/5, allowedSkew)
+}
+
+// usable tells whether a ticket of a cache can be shown to a service now: begun, with time left, and with a key of ours.
+func (t *Ticket) usable(now time.Time) bool {
+	return !t.used(now) && !t.Start.After(now.Add(allowedSkew)) && slices.Contains(sessionTypes, t.key.KeyType)
 }
 
 // aging tells of a ticket-granting ticket that it is time for the next: early enough for a KDC that is down for a while.
@@ -96,7 +104,7 @@ func (l *Login) logIn(ctx context.Context) (*Ticket, error) {
 		return nil, err
 	}
 	if d := now.Sub(part.AuthTime); d > allowedSkew || d < -allowedSkew {
-		return nil, l.skewed(who, who.Realm, part.AuthTime)
+		return nil, skewSentence(d, "the KDC of "+who.Realm, who)
 	}
 	return t, nil
 }

@@ -46,13 +46,13 @@ func (l *Login) Mechanism(s Service) func(ctx context.Context, address string, o
 }
 
 // Initiate starts a GSSAPI exchange with a server.
-func (l *Login) Initiate(ctx context.Context, server Principal, protection []sasl.QOP) (*sasl.GSSAPI, error) {
+func (l *Login) Initiate(ctx context.Context, server Principal, protection []sasl.QOP) (sasl.Mechanism, error) {
 	t, err := l.Ticket(ctx, server)
 	if err != nil {
 		return nil, err
 	}
-	return sasl.NewGSSAPI(sasl.GSSConfig{Ticket: t.raw, SessionKey: t.key, ClientRealm: t.Client.Realm, Client: t.Client.name(),
-		Allowed: protection, Now: l.o.Now}), nil
+	return &initiation{login: l, ticket: t, GSSAPI: sasl.NewGSSAPI(sasl.GSSConfig{Ticket: t.raw, SessionKey: t.key, ClientRealm: t.Client.Realm,
+		Client: t.Client.name(), Allowed: protection, Now: l.o.Now})}, nil
 }
 
 // server checks an offer against the configuration and gives the server's principal.

@@ -174,6 +174,11 @@ func (c *Conn) negotiate(ctx context.Context, address string, sec *Security) err
 		if offer.Method == MethodToken && errors.Is(err, ErrInvalidToken) {
 			return fmt.Errorf("%w: %s", err, tokenStory(sec.Token))
 		}
+		if e, ok := mech.(explainer); ok && ctx.Err() == nil {
+			if known := e.Explain(ctx, err); known != err {
+				return fmt.Errorf("%w: %w", ErrHandshake, known)
+			}
+		}
 		return err
 	}
 	c.session = Session{Method: offer.Method, Mechanism: mech.Name(), QOP: mech.QOP()}
@@ -181,6 +186,11 @@ func (c *Conn) negotiate(ctx context.Context, address string, sec *Security) err
 		c.mech = mech
 	}
 	return nil
+}
+
+// explainer is a mechanism that knows what a failed exchange means; it may give the error back as it is.
+type explainer interface {
+	Explain(ctx context.Context, err error) error
 }
 
 func simpleAllowed(sec *Security) error {
@@ -306,9 +316,7 @@ func choose(ctx context.Context, address string, sec *Security, list []Offer) (O
 			return o, sasl.NewDigest(sasl.TokenDigest(sec.Token.Identifier, sec.Token.Password, o.Protocol, o.ServerID, sec.Protection)), nil
 		case o.Method == MethodKerberos && sec.Kerberos != nil:
 			m, err := sec.Kerberos(ctx, address, o)
-			if errors.Is(err, ErrConnect) {
-				return o, nil, err // a KDC that is down may come back
-			}
+			// A KDC that is away is not waited for: that would be minutes, with the times that are right for servers.
 			if err != nil {
 				return o, nil, fmt.Errorf("%w: %w", ErrHandshake, err)
 			}

@@ -1,17 +1,12 @@
 package rpc_test
 
 import (
-	"context"
 	"errors"
-	"fmt"
 	"strings"
-	"sync/atomic"
 	"testing"
-	"time"
 
 	"github.com/weft-project/weft/internal/hadoop/rpc"
 	"github.com/weft-project/weft/internal/hadoop/rpc/rpctest"
-	"github.com/weft-project/weft/internal/hadoop/sasl"
 	"github.com/weft-project/weft/internal/hadoop/token"
 )
 
@@ -20,24 +15,6 @@ func TestProxyUser(t *testing.T) {
 	p := client(t, rpc.Options{}).Proxy(rpc.Target{Addresses: []string{s.Addr()}, Protocol: echo, Security: &rpc.Security{User: "ann", ProxyUser: "bob"}})
 	if got, err := call(within(t), p, "x"); err != nil || got != "bob:x" {
 		t.Errorf("%q %v", got, err)
-	}
-}
-
-// TestKDCReturns: while no KDC answers calls are tried again, as with a server that is down; a refused ticket is final.
-func TestKDCReturns(t *testing.T) {
-	s := start(t, rpctest.Config{Tokens: goodTokens, Simple: true, Handle: echoHandler(nil)})
-	var asked atomic.Int32
-	kerberos := func(context.Context, string, rpc.Offer) (sasl.Mechanism, error) {
-		if asked.Add(1) < 3 {
-			return nil, fmt.Errorf("no KDC answers: %w", rpc.ErrConnect)
-		}
-		return nil, errors.New("the KDC does not know ann")
-	}
-	p := client(t, rpc.Options{}).Proxy(rpc.Target{Addresses: []string{s.Addr()}, Protocol: echo,
-		Security: &rpc.Security{User: "ann", RefuseSimple: true, Kerberos: kerberos}, Retry: rpc.Retry{MaxWait: time.Minute, Interval: time.Millisecond}})
-	_, err := call(within(t), p, "x")
-	if s.Connections() == 0 || !errors.Is(err, rpc.ErrHandshake) {
-		t.Error(err)
 	}
 }
 
