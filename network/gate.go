@@ -246,6 +246,17 @@ type InStats struct {
 	Bytes, Records, Buffers int64
 }
 
+// Capacity is how many buffers, or batches inside the process, may wait to be polled.
+func (g *Gate) Capacity() int {
+	n := g.share
+	for _, ch := range g.channels {
+		if ch.local {
+			n += g.m.cfg.LocalBatches
+		}
+	}
+	return n
+}
+
 // Stats gives the counts by channel, and the number of items that wait to be polled.
 func (g *Gate) Stats() (channels []InStats, queued int) {
 	g.mu.Lock()

@@ -194,6 +194,8 @@ func (m *Manager) request(r request) {
 		err = fmt.Errorf("%w: output of %v was asked for, but %v runs here", ErrStale, r.Producer, p.cfg.Producer)
 	case r.Subpartition >= len(p.subs):
 		err = fmt.Errorf("%w: subpartition %d of %d", ErrRefused, r.Subpartition, len(p.subs))
+	case p.store != nil:
+		p.store.request(r)
 	case r.ch != nil:
 		err = p.subs[r.Subpartition].attachLocal(r.ch)
 	default:
@@ -231,6 +233,10 @@ func (m *Manager) forget(p *Partition) {
 		delete(m.partitions, key)
 	}
 	m.mu.Unlock()
+	if p.store != nil {
+		p.store.unreserve.Do(func() { m.pool.reserve(-p.share()) })
+		return
+	}
 	m.pool.reserve(-p.share())
 }
 
@@ -325,5 +331,10 @@ func (m *Manager) Close() error {
 		g.stop()
 	}
 	m.done.Wait()
+	for _, p := range partitions {
+		if p.store != nil {
+			p.store.close()
+		}
+	}
 	return err
 }

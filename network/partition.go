@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 
 	"github.com/weft-project/weft/id"
+	"github.com/weft-project/weft/internal/spill"
 	"github.com/weft-project/weft/network/credit"
 	"github.com/weft-project/weft/network/frame"
 )
@@ -18,6 +19,8 @@ type PartitionConfig struct {
 	Edge     uint32
 	// Consumers by subpartition.
 	Consumers []id.Attempt
+	// Spill makes the output that of a blocking exchange: it is kept there, and consumers get it when all of it has been sent.
+	Spill *spill.Space
 }
 
 // Partition is the output of a task on one edge. One goroutine, the task's, uses it and its subpartitions; Close, Err,
@@ -33,6 +36,7 @@ type Partition struct {
 	attached chan struct{} // closed when all consumers have attached
 	dead     atomic.Bool   // err is set
 	waiting  atomic.Bool   // the task waits for capacity, or will
+	store    *store        // of a blocking exchange
 
 	mu       sync.Mutex
 	limit    *credit.Limit
@@ -56,6 +60,9 @@ func newPartition(m *Manager, cfg PartitionConfig) *Partition {
 	}
 	for i, c := range cfg.Consumers {
 		p.subs = append(p.subs, &Subpartition{p: p, index: i, consumer: c})
+	}
+	if cfg.Spill != nil {
+		p.store = newStore(p, cfg.Spill)
 	}
 	return p
 }
@@ -191,6 +198,9 @@ func (p *Partition) Close(cause error) {
 		}
 	}
 	p.mu.Unlock()
+	if p.store != nil {
+		p.store.close()
+	}
 	p.giveBack(dropped...)
 	for _, ch := range locals {
 		ch.fail(fmt.Errorf("%w: %w", ErrPeerFailed, cause))
@@ -227,6 +237,21 @@ type OutStats struct {
 	Bytes, Records, Buffers int64
 	// Queued buffers, not on their way yet; Used buffers of the partition's share.
 	Queued, Used int
+}
+
+// Capacity is how many buffers, or batches inside the process, the partition may have in use.
+func (p *Partition) Capacity() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	n, floating := 0, 0
+	for _, s := range p.subs {
+		if s.Local() {
+			n += p.m.cfg.LocalBatches
+		} else {
+			n, floating = n+p.m.cfg.ExclusivePerChannel, p.m.cfg.FloatingPerGate
+		}
+	}
+	return n + floating
 }
 
 // Stats gives the counts by subpartition.

@@ -271,6 +271,10 @@ func (s *Subpartition) enqueue(o out) error {
 	if o.buf != nil {
 		s.count(o.n, o.records)
 	}
+	if p.store != nil {
+		p.mu.Unlock()
+		return p.store.put(s, o)
+	}
 	if ch := s.local.Load(); ch != nil {
 		p.mu.Unlock()
 		return s.deliver(ch, o)
