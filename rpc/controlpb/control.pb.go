@@ -384,6 +384,7 @@ type FromTaskManager struct {
 	//	*FromTaskManager_EpochRefused
 	//	*FromTaskManager_Planned
 	//	*FromTaskManager_File
+	//	*FromTaskManager_Checkpoint
 	Kind          isFromTaskManager_Kind `protobuf_oneof:"kind"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -496,6 +497,15 @@ func (x *FromTaskManager) GetFile() *FileReply {
 	return nil
 }
 
+func (x *FromTaskManager) GetCheckpoint() *CheckpointReport {
+	if x != nil {
+		if x, ok := x.Kind.(*FromTaskManager_Checkpoint); ok {
+			return x.Checkpoint
+		}
+	}
+	return nil
+}
+
 type isFromTaskManager_Kind interface {
 	isFromTaskManager_Kind()
 }
@@ -531,6 +541,10 @@ type FromTaskManager_File struct {
 	File *FileReply `protobuf:"bytes,8,opt,name=file,proto3,oneof"`
 }
 
+type FromTaskManager_Checkpoint struct {
+	Checkpoint *CheckpointReport `protobuf:"bytes,9,opt,name=checkpoint,proto3,oneof"`
+}
+
 func (*FromTaskManager_Register) isFromTaskManager_Kind() {}
 
 func (*FromTaskManager_Heartbeat) isFromTaskManager_Kind() {}
@@ -544,6 +558,8 @@ func (*FromTaskManager_EpochRefused) isFromTaskManager_Kind() {}
 func (*FromTaskManager_Planned) isFromTaskManager_Kind() {}
 
 func (*FromTaskManager_File) isFromTaskManager_Kind() {}
+
+func (*FromTaskManager_Checkpoint) isFromTaskManager_Kind() {}
 
 type EpochRefused struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -1127,6 +1143,7 @@ type ToTaskManager struct {
 	//	*ToTaskManager_StopPlan
 	//	*ToTaskManager_File
 	//	*ToTaskManager_HadoopTokens
+	//	*ToTaskManager_Checkpoint
 	Kind          isToTaskManager_Kind `protobuf_oneof:"kind"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1293,6 +1310,15 @@ func (x *ToTaskManager) GetHadoopTokens() []byte {
 	return nil
 }
 
+func (x *ToTaskManager) GetCheckpoint() *CheckpointCommand {
+	if x != nil {
+		if x, ok := x.Kind.(*ToTaskManager_Checkpoint); ok {
+			return x.Checkpoint
+		}
+	}
+	return nil
+}
+
 type isToTaskManager_Kind interface {
 	isToTaskManager_Kind()
 }
@@ -1357,6 +1383,10 @@ type ToTaskManager_HadoopTokens struct {
 	HadoopTokens []byte `protobuf:"bytes,14,opt,name=hadoop_tokens,json=hadoopTokens,proto3,oneof"`
 }
 
+type ToTaskManager_Checkpoint struct {
+	Checkpoint *CheckpointCommand `protobuf:"bytes,15,opt,name=checkpoint,proto3,oneof"`
+}
+
 func (*ToTaskManager_Registered) isToTaskManager_Kind() {}
 
 func (*ToTaskManager_Refused) isToTaskManager_Kind() {}
@@ -1382,6 +1412,8 @@ func (*ToTaskManager_StopPlan) isToTaskManager_Kind() {}
 func (*ToTaskManager_File) isToTaskManager_Kind() {}
 
 func (*ToTaskManager_HadoopTokens) isToTaskManager_Kind() {}
+
+func (*ToTaskManager_Checkpoint) isToTaskManager_Kind() {}
 
 type HeartbeatReply struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -2295,7 +2327,9 @@ type TaskDeployment struct {
 	// One for each in-edge, in order of target_input then edge index.
 	Inputs []*InputGate `protobuf:"bytes,5,rep,name=inputs,proto3" json:"inputs,omitempty"`
 	// One for each out-edge, in edge order.
-	Outputs       []*ResultPartition `protobuf:"bytes,6,rep,name=outputs,proto3" json:"outputs,omitempty"`
+	Outputs []*ResultPartition `protobuf:"bytes,6,rep,name=outputs,proto3" json:"outputs,omitempty"`
+	// What it begins with; absent where that is nothing.
+	Restore       *TaskRestore `protobuf:"bytes,7,opt,name=restore,proto3" json:"restore,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2368,6 +2402,13 @@ func (x *TaskDeployment) GetInputs() []*InputGate {
 func (x *TaskDeployment) GetOutputs() []*ResultPartition {
 	if x != nil {
 		return x.Outputs
+	}
+	return nil
+}
+
+func (x *TaskDeployment) GetRestore() *TaskRestore {
+	if x != nil {
+		return x.Restore
 	}
 	return nil
 }
@@ -2742,6 +2783,7 @@ type ToWorker struct {
 	//	*ToWorker_Acknowledged
 	//	*ToWorker_Stacks
 	//	*ToWorker_HadoopTokens
+	//	*ToWorker_Checkpoint
 	Kind          isToWorker_Kind `protobuf_oneof:"kind"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -2847,6 +2889,15 @@ func (x *ToWorker) GetHadoopTokens() []byte {
 	return nil
 }
 
+func (x *ToWorker) GetCheckpoint() *CheckpointCommand {
+	if x != nil {
+		if x, ok := x.Kind.(*ToWorker_Checkpoint); ok {
+			return x.Checkpoint
+		}
+	}
+	return nil
+}
+
 type isToWorker_Kind interface {
 	isToWorker_Kind()
 }
@@ -2883,6 +2934,10 @@ type ToWorker_HadoopTokens struct {
 	HadoopTokens []byte `protobuf:"bytes,7,opt,name=hadoop_tokens,json=hadoopTokens,proto3,oneof"`
 }
 
+type ToWorker_Checkpoint struct {
+	Checkpoint *CheckpointCommand `protobuf:"bytes,8,opt,name=checkpoint,proto3,oneof"`
+}
+
 func (*ToWorker_Start) isToWorker_Kind() {}
 
 func (*ToWorker_Deploy) isToWorker_Kind() {}
@@ -2896,6 +2951,8 @@ func (*ToWorker_Acknowledged) isToWorker_Kind() {}
 func (*ToWorker_Stacks) isToWorker_Kind() {}
 
 func (*ToWorker_HadoopTokens) isToWorker_Kind() {}
+
+func (*ToWorker_Checkpoint) isToWorker_Kind() {}
 
 type ResourceShare struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -3118,6 +3175,7 @@ type FromWorker struct {
 	//	*FromWorker_Tasks
 	//	*FromWorker_Metrics
 	//	*FromWorker_Stacks
+	//	*FromWorker_Checkpoint
 	Kind          isFromWorker_Kind `protobuf_oneof:"kind"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -3205,6 +3263,15 @@ func (x *FromWorker) GetStacks() *Stacks {
 	return nil
 }
 
+func (x *FromWorker) GetCheckpoint() *CheckpointReport {
+	if x != nil {
+		if x, ok := x.Kind.(*FromWorker_Checkpoint); ok {
+			return x.Checkpoint
+		}
+	}
+	return nil
+}
+
 type isFromWorker_Kind interface {
 	isFromWorker_Kind()
 }
@@ -3231,6 +3298,10 @@ type FromWorker_Stacks struct {
 	Stacks *Stacks `protobuf:"bytes,5,opt,name=stacks,proto3,oneof"`
 }
 
+type FromWorker_Checkpoint struct {
+	Checkpoint *CheckpointReport `protobuf:"bytes,6,opt,name=checkpoint,proto3,oneof"`
+}
+
 func (*FromWorker_Hello) isFromWorker_Kind() {}
 
 func (*FromWorker_State) isFromWorker_Kind() {}
@@ -3240,6 +3311,8 @@ func (*FromWorker_Tasks) isFromWorker_Kind() {}
 func (*FromWorker_Metrics) isFromWorker_Kind() {}
 
 func (*FromWorker_Stacks) isFromWorker_Kind() {}
+
+func (*FromWorker_Checkpoint) isFromWorker_Kind() {}
 
 // Stacks are those of a worker's goroutines.
 type Stacks struct {
@@ -3419,7 +3492,7 @@ var File_rpc_controlpb_control_proto protoreflect.FileDescriptor
 
 const file_rpc_controlpb_control_proto_rawDesc = "" +
 	"\n" +
-	"\x1brpc/controlpb/control.proto\x12\x0fweft.control.v1\x1a\x1brpc/controlpb/metrics.proto\x1a\x15rpc/planpb/plan.proto\"%\n" +
+	"\x1brpc/controlpb/control.proto\x12\x0fweft.control.v1\x1a\x1erpc/controlpb/checkpoint.proto\x1a\x1brpc/controlpb/metrics.proto\x1a\x15rpc/planpb/plan.proto\"%\n" +
 	"\vBlobRequest\x12\x16\n" +
 	"\x06sha256\x18\x01 \x01(\tR\x06sha256\"\x1f\n" +
 	"\tBlobChunk\x12\x12\n" +
@@ -3428,7 +3501,7 @@ const file_rpc_controlpb_control_proto_rawDesc = "" +
 	"\x06sha256\x18\x01 \x01(\tR\x06sha256\x12\x12\n" +
 	"\x04size\x18\x02 \x01(\x03R\x04size\x12\x10\n" +
 	"\x03uri\x18\x03 \x01(\tR\x03uri\x12\x12\n" +
-	"\x04name\x18\x04 \x01(\tR\x04name\"\xbf\x03\n" +
+	"\x04name\x18\x04 \x01(\tR\x04name\"\x84\x04\n" +
 	"\x0fFromTaskManager\x12\x14\n" +
 	"\x05epoch\x18\x01 \x01(\x04R\x05epoch\x127\n" +
 	"\bregister\x18\x02 \x01(\v2\x19.weft.control.v1.RegisterH\x00R\bregister\x12:\n" +
@@ -3437,7 +3510,10 @@ const file_rpc_controlpb_control_proto_rawDesc = "" +
 	"\x05tasks\x18\x05 \x01(\v2\x1b.weft.control.v1.TaskStatesH\x00R\x05tasks\x12D\n" +
 	"\repoch_refused\x18\x06 \x01(\v2\x1d.weft.control.v1.EpochRefusedH\x00R\fepochRefused\x124\n" +
 	"\aplanned\x18\a \x01(\v2\x18.weft.control.v1.PlannedH\x00R\aplanned\x120\n" +
-	"\x04file\x18\b \x01(\v2\x1a.weft.control.v1.FileReplyH\x00R\x04fileB\x06\n" +
+	"\x04file\x18\b \x01(\v2\x1a.weft.control.v1.FileReplyH\x00R\x04file\x12C\n" +
+	"\n" +
+	"checkpoint\x18\t \x01(\v2!.weft.control.v1.CheckpointReportH\x00R\n" +
+	"checkpointB\x06\n" +
 	"\x04kind\"\"\n" +
 	"\fEpochRefused\x12\x12\n" +
 	"\x04seen\x18\x01 \x01(\x04R\x04seen\"\x8b\x04\n" +
@@ -3491,7 +3567,7 @@ const file_rpc_controlpb_control_proto_rawDesc = "" +
 	"\x06job_id\x18\x01 \x01(\tR\x05jobId\x12\x1b\n" +
 	"\tvertex_id\x18\x02 \x01(\tR\bvertexId\x12\x18\n" +
 	"\asubtask\x18\x03 \x01(\x05R\asubtask\x12\x18\n" +
-	"\aattempt\x18\x04 \x01(\x05R\aattempt\"\xcd\x05\n" +
+	"\aattempt\x18\x04 \x01(\x05R\aattempt\"\x93\x06\n" +
 	"\rToTaskManager\x12\x14\n" +
 	"\x05epoch\x18\x01 \x01(\x04R\x05epoch\x12=\n" +
 	"\n" +
@@ -3511,7 +3587,10 @@ const file_rpc_controlpb_control_proto_rawDesc = "" +
 	"start_plan\x18\v \x01(\v2\x1a.weft.control.v1.StartPlanH\x00R\tstartPlan\x128\n" +
 	"\tstop_plan\x18\f \x01(\v2\x19.weft.control.v1.StopPlanH\x00R\bstopPlan\x122\n" +
 	"\x04file\x18\r \x01(\v2\x1c.weft.control.v1.FileRequestH\x00R\x04file\x12%\n" +
-	"\rhadoop_tokens\x18\x0e \x01(\fH\x00R\fhadoopTokensB\x06\n" +
+	"\rhadoop_tokens\x18\x0e \x01(\fH\x00R\fhadoopTokens\x12D\n" +
+	"\n" +
+	"checkpoint\x18\x0f \x01(\v2\".weft.control.v1.CheckpointCommandH\x00R\n" +
+	"checkpointB\x06\n" +
 	"\x04kind\"\x10\n" +
 	"\x0eHeartbeatReply\"\xb7\x03\n" +
 	"\tStartPlan\x12\x0e\n" +
@@ -3601,14 +3680,15 @@ const file_rpc_controlpb_control_proto_rawDesc = "" +
 	"jobAttempt\x125\n" +
 	"\x05tasks\x18\x03 \x03(\v2\x1f.weft.control.v1.TaskDeploymentR\x05tasks\x12/\n" +
 	"\x13coordinator_address\x18\x04 \x01(\tR\x12coordinatorAddress\x12<\n" +
-	"\vcoordinator\x18\x05 \x01(\v2\x1a.weft.control.v1.AttemptIdR\vcoordinator\"\x8b\x02\n" +
+	"\vcoordinator\x18\x05 \x01(\v2\x1a.weft.control.v1.AttemptIdR\vcoordinator\"\xc3\x02\n" +
 	"\x0eTaskDeployment\x12*\n" +
 	"\x02id\x18\x01 \x01(\v2\x1a.weft.control.v1.AttemptIdR\x02id\x12 \n" +
 	"\vparallelism\x18\x02 \x01(\x05R\vparallelism\x12'\n" +
 	"\x0fmax_parallelism\x18\x03 \x01(\x05R\x0emaxParallelism\x12\x12\n" +
 	"\x04slot\x18\x04 \x01(\x05R\x04slot\x122\n" +
 	"\x06inputs\x18\x05 \x03(\v2\x1a.weft.control.v1.InputGateR\x06inputs\x12:\n" +
-	"\aoutputs\x18\x06 \x03(\v2 .weft.control.v1.ResultPartitionR\aoutputs\"U\n" +
+	"\aoutputs\x18\x06 \x03(\v2 .weft.control.v1.ResultPartitionR\aoutputs\x126\n" +
+	"\arestore\x18\a \x01(\v2\x1c.weft.control.v1.TaskRestoreR\arestore\"U\n" +
 	"\tInputGate\x12\x12\n" +
 	"\x04edge\x18\x01 \x01(\rR\x04edge\x124\n" +
 	"\bchannels\x18\x02 \x03(\v2\x18.weft.control.v1.ChannelR\bchannels\"\x7f\n" +
@@ -3633,7 +3713,7 @@ const file_rpc_controlpb_control_proto_rawDesc = "" +
 	"\x05state\x18\x03 \x01(\x0e2\x1f.weft.control.v1.ExecutionStateR\x05state\x12/\n" +
 	"\afailure\x18\x04 \x01(\v2\x15.weft.plan.v1.FailureR\afailure\x12=\n" +
 	"\faccumulators\x18\x05 \x03(\v2\x19.weft.plan.v1.AccumulatorR\faccumulators\x126\n" +
-	"\ametrics\x18\x06 \x01(\v2\x1c.weft.control.v1.TaskMetricsR\ametrics\"\xd2\x02\n" +
+	"\ametrics\x18\x06 \x01(\v2\x1c.weft.control.v1.TaskMetricsR\ametrics\"\x98\x03\n" +
 	"\bToWorker\x124\n" +
 	"\x05start\x18\x01 \x01(\v2\x1c.weft.control.v1.WorkerStartH\x00R\x05start\x121\n" +
 	"\x06deploy\x18\x02 \x01(\v2\x17.weft.control.v1.DeployH\x00R\x06deploy\x126\n" +
@@ -3641,7 +3721,10 @@ const file_rpc_controlpb_control_proto_rawDesc = "" +
 	"\x05share\x18\x04 \x01(\v2\x1e.weft.control.v1.ResourceShareH\x00R\x05share\x12$\n" +
 	"\facknowledged\x18\x05 \x01(\x04H\x00R\facknowledged\x12\x18\n" +
 	"\x06stacks\x18\x06 \x01(\x04H\x00R\x06stacks\x12%\n" +
-	"\rhadoop_tokens\x18\a \x01(\fH\x00R\fhadoopTokensB\x06\n" +
+	"\rhadoop_tokens\x18\a \x01(\fH\x00R\fhadoopTokens\x12D\n" +
+	"\n" +
+	"checkpoint\x18\b \x01(\v2\".weft.control.v1.CheckpointCommandH\x00R\n" +
+	"checkpointB\x06\n" +
 	"\x04kind\"G\n" +
 	"\rResourceShare\x12\x16\n" +
 	"\x06memory\x18\x01 \x01(\x03R\x06memory\x12\x1e\n" +
@@ -3670,14 +3753,17 @@ const file_rpc_controlpb_control_proto_rawDesc = "" +
 	"\x04user\x18\x0f \x01(\tR\x04user\x1a9\n" +
 	"\vConfigEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xa4\x02\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xe9\x02\n" +
 	"\n" +
 	"FromWorker\x124\n" +
 	"\x05hello\x18\x01 \x01(\v2\x1c.weft.control.v1.WorkerHelloH\x00R\x05hello\x124\n" +
 	"\x05state\x18\x02 \x01(\v2\x1c.weft.control.v1.WorkerStateH\x00R\x05state\x123\n" +
 	"\x05tasks\x18\x03 \x01(\v2\x1b.weft.control.v1.TaskStatesH\x00R\x05tasks\x12:\n" +
 	"\ametrics\x18\x04 \x01(\v2\x1e.weft.control.v1.WorkerMetricsH\x00R\ametrics\x121\n" +
-	"\x06stacks\x18\x05 \x01(\v2\x17.weft.control.v1.StacksH\x00R\x06stacksB\x06\n" +
+	"\x06stacks\x18\x05 \x01(\v2\x17.weft.control.v1.StacksH\x00R\x06stacks\x12C\n" +
+	"\n" +
+	"checkpoint\x18\x06 \x01(\v2!.weft.control.v1.CheckpointReportH\x00R\n" +
+	"checkpointB\x06\n" +
 	"\x04kind\",\n" +
 	"\x06Stacks\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\x04R\x02id\x12\x12\n" +
@@ -3780,14 +3866,17 @@ var file_rpc_controlpb_control_proto_goTypes = []any{
 	nil,                        // 42: weft.control.v1.StartWorker.EnvironmentEntry
 	nil,                        // 43: weft.control.v1.StartWorker.ConfigEntry
 	nil,                        // 44: weft.control.v1.WorkerStart.ConfigEntry
-	(*ProcessMetrics)(nil),     // 45: weft.control.v1.ProcessMetrics
-	(*Rates)(nil),              // 46: weft.control.v1.Rates
-	(*Buffers)(nil),            // 47: weft.control.v1.Buffers
-	(*OperatorMetrics)(nil),    // 48: weft.control.v1.OperatorMetrics
-	(*planpb.Accumulator)(nil), // 49: weft.plan.v1.Accumulator
-	(*planpb.JobGraph)(nil),    // 50: weft.plan.v1.JobGraph
-	(*planpb.JobResult)(nil),   // 51: weft.plan.v1.JobResult
-	(*planpb.Failure)(nil),     // 52: weft.plan.v1.Failure
+	(*CheckpointReport)(nil),   // 45: weft.control.v1.CheckpointReport
+	(*ProcessMetrics)(nil),     // 46: weft.control.v1.ProcessMetrics
+	(*Rates)(nil),              // 47: weft.control.v1.Rates
+	(*Buffers)(nil),            // 48: weft.control.v1.Buffers
+	(*OperatorMetrics)(nil),    // 49: weft.control.v1.OperatorMetrics
+	(*planpb.Accumulator)(nil), // 50: weft.plan.v1.Accumulator
+	(*CheckpointCommand)(nil),  // 51: weft.control.v1.CheckpointCommand
+	(*planpb.JobGraph)(nil),    // 52: weft.plan.v1.JobGraph
+	(*planpb.JobResult)(nil),   // 53: weft.plan.v1.JobResult
+	(*planpb.Failure)(nil),     // 54: weft.plan.v1.Failure
+	(*TaskRestore)(nil),        // 55: weft.control.v1.TaskRestore
 }
 var file_rpc_controlpb_control_proto_depIdxs = []int32{
 	8,  // 0: weft.control.v1.FromTaskManager.register:type_name -> weft.control.v1.Register
@@ -3797,78 +3886,83 @@ var file_rpc_controlpb_control_proto_depIdxs = []int32{
 	7,  // 4: weft.control.v1.FromTaskManager.epoch_refused:type_name -> weft.control.v1.EpochRefused
 	17, // 5: weft.control.v1.FromTaskManager.planned:type_name -> weft.control.v1.Planned
 	19, // 6: weft.control.v1.FromTaskManager.file:type_name -> weft.control.v1.FileReply
-	24, // 7: weft.control.v1.Register.workers:type_name -> weft.control.v1.WorkerState
-	32, // 8: weft.control.v1.Register.tasks:type_name -> weft.control.v1.TaskState
-	11, // 9: weft.control.v1.Heartbeat.metrics:type_name -> weft.control.v1.TaskMetrics
-	10, // 10: weft.control.v1.Heartbeat.workers:type_name -> weft.control.v1.WorkerUsage
-	45, // 11: weft.control.v1.Heartbeat.process:type_name -> weft.control.v1.ProcessMetrics
-	12, // 12: weft.control.v1.TaskMetrics.attempt:type_name -> weft.control.v1.AttemptId
-	46, // 13: weft.control.v1.TaskMetrics.rates:type_name -> weft.control.v1.Rates
-	47, // 14: weft.control.v1.TaskMetrics.buffers:type_name -> weft.control.v1.Buffers
-	48, // 15: weft.control.v1.TaskMetrics.operators:type_name -> weft.control.v1.OperatorMetrics
-	49, // 16: weft.control.v1.TaskMetrics.accumulators:type_name -> weft.plan.v1.Accumulator
-	21, // 17: weft.control.v1.ToTaskManager.registered:type_name -> weft.control.v1.Registered
-	22, // 18: weft.control.v1.ToTaskManager.start_worker:type_name -> weft.control.v1.StartWorker
-	23, // 19: weft.control.v1.ToTaskManager.stop_worker:type_name -> weft.control.v1.StopWorker
-	25, // 20: weft.control.v1.ToTaskManager.deploy:type_name -> weft.control.v1.Deploy
-	30, // 21: weft.control.v1.ToTaskManager.cancel:type_name -> weft.control.v1.CancelTasks
-	14, // 22: weft.control.v1.ToTaskManager.heartbeat:type_name -> weft.control.v1.HeartbeatReply
-	15, // 23: weft.control.v1.ToTaskManager.start_plan:type_name -> weft.control.v1.StartPlan
-	16, // 24: weft.control.v1.ToTaskManager.stop_plan:type_name -> weft.control.v1.StopPlan
-	18, // 25: weft.control.v1.ToTaskManager.file:type_name -> weft.control.v1.FileRequest
-	5,  // 26: weft.control.v1.StartPlan.binary:type_name -> weft.control.v1.BlobRef
-	40, // 27: weft.control.v1.StartPlan.environment:type_name -> weft.control.v1.StartPlan.EnvironmentEntry
-	41, // 28: weft.control.v1.StartPlan.config:type_name -> weft.control.v1.StartPlan.ConfigEntry
-	50, // 29: weft.control.v1.Planned.graph:type_name -> weft.plan.v1.JobGraph
-	0,  // 30: weft.control.v1.FileRequest.kind:type_name -> weft.control.v1.FileKind
-	20, // 31: weft.control.v1.FileReply.files:type_name -> weft.control.v1.LoggedFile
-	5,  // 32: weft.control.v1.StartWorker.binary:type_name -> weft.control.v1.BlobRef
-	42, // 33: weft.control.v1.StartWorker.environment:type_name -> weft.control.v1.StartWorker.EnvironmentEntry
-	5,  // 34: weft.control.v1.StartWorker.files:type_name -> weft.control.v1.BlobRef
-	50, // 35: weft.control.v1.StartWorker.graph:type_name -> weft.plan.v1.JobGraph
-	51, // 36: weft.control.v1.StartWorker.previous_results:type_name -> weft.plan.v1.JobResult
-	43, // 37: weft.control.v1.StartWorker.config:type_name -> weft.control.v1.StartWorker.ConfigEntry
-	1,  // 38: weft.control.v1.WorkerState.phase:type_name -> weft.control.v1.WorkerPhase
-	52, // 39: weft.control.v1.WorkerState.failure:type_name -> weft.plan.v1.Failure
-	26, // 40: weft.control.v1.Deploy.tasks:type_name -> weft.control.v1.TaskDeployment
-	12, // 41: weft.control.v1.Deploy.coordinator:type_name -> weft.control.v1.AttemptId
-	12, // 42: weft.control.v1.TaskDeployment.id:type_name -> weft.control.v1.AttemptId
-	27, // 43: weft.control.v1.TaskDeployment.inputs:type_name -> weft.control.v1.InputGate
-	29, // 44: weft.control.v1.TaskDeployment.outputs:type_name -> weft.control.v1.ResultPartition
-	28, // 45: weft.control.v1.InputGate.channels:type_name -> weft.control.v1.Channel
-	12, // 46: weft.control.v1.Channel.producer:type_name -> weft.control.v1.AttemptId
-	12, // 47: weft.control.v1.ResultPartition.consumers:type_name -> weft.control.v1.AttemptId
-	12, // 48: weft.control.v1.CancelTasks.attempts:type_name -> weft.control.v1.AttemptId
-	32, // 49: weft.control.v1.TaskStates.tasks:type_name -> weft.control.v1.TaskState
-	12, // 50: weft.control.v1.TaskState.id:type_name -> weft.control.v1.AttemptId
-	2,  // 51: weft.control.v1.TaskState.state:type_name -> weft.control.v1.ExecutionState
-	52, // 52: weft.control.v1.TaskState.failure:type_name -> weft.plan.v1.Failure
-	49, // 53: weft.control.v1.TaskState.accumulators:type_name -> weft.plan.v1.Accumulator
-	11, // 54: weft.control.v1.TaskState.metrics:type_name -> weft.control.v1.TaskMetrics
-	35, // 55: weft.control.v1.ToWorker.start:type_name -> weft.control.v1.WorkerStart
-	25, // 56: weft.control.v1.ToWorker.deploy:type_name -> weft.control.v1.Deploy
-	30, // 57: weft.control.v1.ToWorker.cancel:type_name -> weft.control.v1.CancelTasks
-	34, // 58: weft.control.v1.ToWorker.share:type_name -> weft.control.v1.ResourceShare
-	50, // 59: weft.control.v1.WorkerStart.graph:type_name -> weft.plan.v1.JobGraph
-	51, // 60: weft.control.v1.WorkerStart.previous_results:type_name -> weft.plan.v1.JobResult
-	44, // 61: weft.control.v1.WorkerStart.config:type_name -> weft.control.v1.WorkerStart.ConfigEntry
-	34, // 62: weft.control.v1.WorkerStart.share:type_name -> weft.control.v1.ResourceShare
-	38, // 63: weft.control.v1.FromWorker.hello:type_name -> weft.control.v1.WorkerHello
-	24, // 64: weft.control.v1.FromWorker.state:type_name -> weft.control.v1.WorkerState
-	31, // 65: weft.control.v1.FromWorker.tasks:type_name -> weft.control.v1.TaskStates
-	39, // 66: weft.control.v1.FromWorker.metrics:type_name -> weft.control.v1.WorkerMetrics
-	37, // 67: weft.control.v1.FromWorker.stacks:type_name -> weft.control.v1.Stacks
-	11, // 68: weft.control.v1.WorkerMetrics.tasks:type_name -> weft.control.v1.TaskMetrics
-	45, // 69: weft.control.v1.WorkerMetrics.process:type_name -> weft.control.v1.ProcessMetrics
-	6,  // 70: weft.control.v1.JobManager.Session:input_type -> weft.control.v1.FromTaskManager
-	3,  // 71: weft.control.v1.JobManager.Blob:input_type -> weft.control.v1.BlobRequest
-	13, // 72: weft.control.v1.JobManager.Session:output_type -> weft.control.v1.ToTaskManager
-	4,  // 73: weft.control.v1.JobManager.Blob:output_type -> weft.control.v1.BlobChunk
-	72, // [72:74] is the sub-list for method output_type
-	70, // [70:72] is the sub-list for method input_type
-	70, // [70:70] is the sub-list for extension type_name
-	70, // [70:70] is the sub-list for extension extendee
-	0,  // [0:70] is the sub-list for field type_name
+	45, // 7: weft.control.v1.FromTaskManager.checkpoint:type_name -> weft.control.v1.CheckpointReport
+	24, // 8: weft.control.v1.Register.workers:type_name -> weft.control.v1.WorkerState
+	32, // 9: weft.control.v1.Register.tasks:type_name -> weft.control.v1.TaskState
+	11, // 10: weft.control.v1.Heartbeat.metrics:type_name -> weft.control.v1.TaskMetrics
+	10, // 11: weft.control.v1.Heartbeat.workers:type_name -> weft.control.v1.WorkerUsage
+	46, // 12: weft.control.v1.Heartbeat.process:type_name -> weft.control.v1.ProcessMetrics
+	12, // 13: weft.control.v1.TaskMetrics.attempt:type_name -> weft.control.v1.AttemptId
+	47, // 14: weft.control.v1.TaskMetrics.rates:type_name -> weft.control.v1.Rates
+	48, // 15: weft.control.v1.TaskMetrics.buffers:type_name -> weft.control.v1.Buffers
+	49, // 16: weft.control.v1.TaskMetrics.operators:type_name -> weft.control.v1.OperatorMetrics
+	50, // 17: weft.control.v1.TaskMetrics.accumulators:type_name -> weft.plan.v1.Accumulator
+	21, // 18: weft.control.v1.ToTaskManager.registered:type_name -> weft.control.v1.Registered
+	22, // 19: weft.control.v1.ToTaskManager.start_worker:type_name -> weft.control.v1.StartWorker
+	23, // 20: weft.control.v1.ToTaskManager.stop_worker:type_name -> weft.control.v1.StopWorker
+	25, // 21: weft.control.v1.ToTaskManager.deploy:type_name -> weft.control.v1.Deploy
+	30, // 22: weft.control.v1.ToTaskManager.cancel:type_name -> weft.control.v1.CancelTasks
+	14, // 23: weft.control.v1.ToTaskManager.heartbeat:type_name -> weft.control.v1.HeartbeatReply
+	15, // 24: weft.control.v1.ToTaskManager.start_plan:type_name -> weft.control.v1.StartPlan
+	16, // 25: weft.control.v1.ToTaskManager.stop_plan:type_name -> weft.control.v1.StopPlan
+	18, // 26: weft.control.v1.ToTaskManager.file:type_name -> weft.control.v1.FileRequest
+	51, // 27: weft.control.v1.ToTaskManager.checkpoint:type_name -> weft.control.v1.CheckpointCommand
+	5,  // 28: weft.control.v1.StartPlan.binary:type_name -> weft.control.v1.BlobRef
+	40, // 29: weft.control.v1.StartPlan.environment:type_name -> weft.control.v1.StartPlan.EnvironmentEntry
+	41, // 30: weft.control.v1.StartPlan.config:type_name -> weft.control.v1.StartPlan.ConfigEntry
+	52, // 31: weft.control.v1.Planned.graph:type_name -> weft.plan.v1.JobGraph
+	0,  // 32: weft.control.v1.FileRequest.kind:type_name -> weft.control.v1.FileKind
+	20, // 33: weft.control.v1.FileReply.files:type_name -> weft.control.v1.LoggedFile
+	5,  // 34: weft.control.v1.StartWorker.binary:type_name -> weft.control.v1.BlobRef
+	42, // 35: weft.control.v1.StartWorker.environment:type_name -> weft.control.v1.StartWorker.EnvironmentEntry
+	5,  // 36: weft.control.v1.StartWorker.files:type_name -> weft.control.v1.BlobRef
+	52, // 37: weft.control.v1.StartWorker.graph:type_name -> weft.plan.v1.JobGraph
+	53, // 38: weft.control.v1.StartWorker.previous_results:type_name -> weft.plan.v1.JobResult
+	43, // 39: weft.control.v1.StartWorker.config:type_name -> weft.control.v1.StartWorker.ConfigEntry
+	1,  // 40: weft.control.v1.WorkerState.phase:type_name -> weft.control.v1.WorkerPhase
+	54, // 41: weft.control.v1.WorkerState.failure:type_name -> weft.plan.v1.Failure
+	26, // 42: weft.control.v1.Deploy.tasks:type_name -> weft.control.v1.TaskDeployment
+	12, // 43: weft.control.v1.Deploy.coordinator:type_name -> weft.control.v1.AttemptId
+	12, // 44: weft.control.v1.TaskDeployment.id:type_name -> weft.control.v1.AttemptId
+	27, // 45: weft.control.v1.TaskDeployment.inputs:type_name -> weft.control.v1.InputGate
+	29, // 46: weft.control.v1.TaskDeployment.outputs:type_name -> weft.control.v1.ResultPartition
+	55, // 47: weft.control.v1.TaskDeployment.restore:type_name -> weft.control.v1.TaskRestore
+	28, // 48: weft.control.v1.InputGate.channels:type_name -> weft.control.v1.Channel
+	12, // 49: weft.control.v1.Channel.producer:type_name -> weft.control.v1.AttemptId
+	12, // 50: weft.control.v1.ResultPartition.consumers:type_name -> weft.control.v1.AttemptId
+	12, // 51: weft.control.v1.CancelTasks.attempts:type_name -> weft.control.v1.AttemptId
+	32, // 52: weft.control.v1.TaskStates.tasks:type_name -> weft.control.v1.TaskState
+	12, // 53: weft.control.v1.TaskState.id:type_name -> weft.control.v1.AttemptId
+	2,  // 54: weft.control.v1.TaskState.state:type_name -> weft.control.v1.ExecutionState
+	54, // 55: weft.control.v1.TaskState.failure:type_name -> weft.plan.v1.Failure
+	50, // 56: weft.control.v1.TaskState.accumulators:type_name -> weft.plan.v1.Accumulator
+	11, // 57: weft.control.v1.TaskState.metrics:type_name -> weft.control.v1.TaskMetrics
+	35, // 58: weft.control.v1.ToWorker.start:type_name -> weft.control.v1.WorkerStart
+	25, // 59: weft.control.v1.ToWorker.deploy:type_name -> weft.control.v1.Deploy
+	30, // 60: weft.control.v1.ToWorker.cancel:type_name -> weft.control.v1.CancelTasks
+	34, // 61: weft.control.v1.ToWorker.share:type_name -> weft.control.v1.ResourceShare
+	51, // 62: weft.control.v1.ToWorker.checkpoint:type_name -> weft.control.v1.CheckpointCommand
+	52, // 63: weft.control.v1.WorkerStart.graph:type_name -> weft.plan.v1.JobGraph
+	53, // 64: weft.control.v1.WorkerStart.previous_results:type_name -> weft.plan.v1.JobResult
+	44, // 65: weft.control.v1.WorkerStart.config:type_name -> weft.control.v1.WorkerStart.ConfigEntry
+	34, // 66: weft.control.v1.WorkerStart.share:type_name -> weft.control.v1.ResourceShare
+	38, // 67: weft.control.v1.FromWorker.hello:type_name -> weft.control.v1.WorkerHello
+	24, // 68: weft.control.v1.FromWorker.state:type_name -> weft.control.v1.WorkerState
+	31, // 69: weft.control.v1.FromWorker.tasks:type_name -> weft.control.v1.TaskStates
+	39, // 70: weft.control.v1.FromWorker.metrics:type_name -> weft.control.v1.WorkerMetrics
+	37, // 71: weft.control.v1.FromWorker.stacks:type_name -> weft.control.v1.Stacks
+	45, // 72: weft.control.v1.FromWorker.checkpoint:type_name -> weft.control.v1.CheckpointReport
+	11, // 73: weft.control.v1.WorkerMetrics.tasks:type_name -> weft.control.v1.TaskMetrics
+	46, // 74: weft.control.v1.WorkerMetrics.process:type_name -> weft.control.v1.ProcessMetrics
+	6,  // 75: weft.control.v1.JobManager.Session:input_type -> weft.control.v1.FromTaskManager
+	3,  // 76: weft.control.v1.JobManager.Blob:input_type -> weft.control.v1.BlobRequest
+	13, // 77: weft.control.v1.JobManager.Session:output_type -> weft.control.v1.ToTaskManager
+	4,  // 78: weft.control.v1.JobManager.Blob:output_type -> weft.control.v1.BlobChunk
+	77, // [77:79] is the sub-list for method output_type
+	75, // [75:77] is the sub-list for method input_type
+	75, // [75:75] is the sub-list for extension type_name
+	75, // [75:75] is the sub-list for extension extendee
+	0,  // [0:75] is the sub-list for field type_name
 }
 
 func init() { file_rpc_controlpb_control_proto_init() }
@@ -3876,6 +3970,7 @@ func file_rpc_controlpb_control_proto_init() {
 	if File_rpc_controlpb_control_proto != nil {
 		return
 	}
+	file_rpc_controlpb_checkpoint_proto_init()
 	file_rpc_controlpb_metrics_proto_init()
 	file_rpc_controlpb_control_proto_msgTypes[3].OneofWrappers = []any{
 		(*FromTaskManager_Register)(nil),
@@ -3885,6 +3980,7 @@ func file_rpc_controlpb_control_proto_init() {
 		(*FromTaskManager_EpochRefused)(nil),
 		(*FromTaskManager_Planned)(nil),
 		(*FromTaskManager_File)(nil),
+		(*FromTaskManager_Checkpoint)(nil),
 	}
 	file_rpc_controlpb_control_proto_msgTypes[10].OneofWrappers = []any{
 		(*ToTaskManager_Registered)(nil),
@@ -3900,6 +3996,7 @@ func file_rpc_controlpb_control_proto_init() {
 		(*ToTaskManager_StopPlan)(nil),
 		(*ToTaskManager_File)(nil),
 		(*ToTaskManager_HadoopTokens)(nil),
+		(*ToTaskManager_Checkpoint)(nil),
 	}
 	file_rpc_controlpb_control_proto_msgTypes[30].OneofWrappers = []any{
 		(*ToWorker_Start)(nil),
@@ -3909,6 +4006,7 @@ func file_rpc_controlpb_control_proto_init() {
 		(*ToWorker_Acknowledged)(nil),
 		(*ToWorker_Stacks)(nil),
 		(*ToWorker_HadoopTokens)(nil),
+		(*ToWorker_Checkpoint)(nil),
 	}
 	file_rpc_controlpb_control_proto_msgTypes[33].OneofWrappers = []any{
 		(*FromWorker_Hello)(nil),
@@ -3916,6 +4014,7 @@ func file_rpc_controlpb_control_proto_init() {
 		(*FromWorker_Tasks)(nil),
 		(*FromWorker_Metrics)(nil),
 		(*FromWorker_Stacks)(nil),
+		(*FromWorker_Checkpoint)(nil),
 	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
