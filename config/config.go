@@ -195,7 +195,7 @@ func (c *Config) LayerMap(l Layer) map[string]string {
 func (c *Config) JobValues() map[string]string {
 	out := map[string]string{}
 	for k, v := range c.Map() {
-		if d, _ := find(k); d != nil && (d.Section == sectionNetwork || d.Section == sectionExecution) {
+		if d, _ := find(k); d != nil && (d.Section == sectionNetwork || d.Section == sectionExecution || d.Key == managedMemory.Key) {
 			out[k] = v
 		}
 	}

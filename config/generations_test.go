@@ -42,7 +42,7 @@ var generations = []struct {
 			"flink.hadoop.dfs.replication": "2", "containerized.master.env.TZ": "UTC", "containerized.taskmanager.env.LANG": "C",
 		},
 		old:  []string{"jobmanager.heap.size", "restart-strategy", "state.checkpoints.dir", "web.port", "yarn.ship-directories"},
-		idle: []string{"env.java.opts.taskmanager", "taskmanager.memory.managed.fraction", "yarn.per-job-cluster.include-user-jar"},
+		idle: []string{"env.java.opts.taskmanager", "state.backend.incremental", "yarn.per-job-cluster.include-user-jar"},
 	},
 	{
 		file: "flink-1.13.yaml", as: LegacyFileName,

@@ -20,7 +20,7 @@ var (
 	taskHeap = memory(sectionParts, "taskmanager.memory.task.heap.size", "",
 		"Heap of tasks: together with taskmanager.memory.managed.size and the other parts the container's size. taskmanager.memory.flink.size wins.")
 	managedMemory = memory(sectionParts, "taskmanager.memory.managed.size", "",
-		"Managed memory, see taskmanager.memory.task.heap.size.", alias("taskmanager.memory.size"))
+		"Managed memory, see taskmanager.memory.task.heap.size; what BATCH jobs sort and aggregate in, see taskmanager.memory.managed.fraction.", alias("taskmanager.memory.size"))
 	taskOffHeap = memory(sectionParts, "taskmanager.memory.task.off-heap.size", "0",
 		"Added to taskmanager.memory.task.heap.size.", alias("taskmanager.memory.off-heap.size"))
 	frameworkHeap = memory(sectionParts, "taskmanager.memory.framework.heap.size", "128m",

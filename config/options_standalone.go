@@ -13,7 +13,7 @@ var (
 	TaskManagerHost = text(sectionStandalone, "taskmanager.host", "",
 		"The name under which a standalone TaskManager is known and its workers listen; without it the machine's name, or localhost where the JobManager's address is.")
 	TempDirs = text(sectionStandalone, "io.tmp.dirs", "",
-		"Directories for temporary files of standalone processes, separated by commas; the first one is used: uploaded job binaries, workers' directories. Without it the system's. On YARN the container's.",
+		"Directories for temporary files of standalone processes, separated by commas; the first one is used: uploaded job binaries, workers' directories and what BATCH jobs spill. Without it the system's. On YARN the container's.",
 		alias("taskmanager.tmp.dirs"))
 	LogDirectory = text(sectionStandalone, "env.log.dir", "",
 		"Directory of the logs of standalone processes; log/ beside bin/ without it. On YARN the container's.")
