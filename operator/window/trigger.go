@@ -135,7 +135,8 @@ func (t CountTrigger) check(c *TriggerContext) Result {
 	return Fire
 }
 
-// ContinuousEventTimeTrigger fires whenever event time has gone on by Every milliseconds, and at the end of the window.
+// ContinuousEventTimeTrigger fires whenever event time has gone on by Every milliseconds, and at the end of the window. Where
+// event time jumps it fires once: nothing has come in between, and the end of a stream is as far as a jump can be.
 type ContinuousEventTimeTrigger struct {
 	Quiet
 	Every int64
@@ -164,7 +165,7 @@ func (t ContinuousEventTimeTrigger) OnEventTime(at int64, w Window, c *TriggerCo
 		return Fire
 	}
 	if at == c.State.Next {
-		t.next(at, w, c)
+		t.next(eventtime.Slot(max(at, c.Watermark), t.Every, 0), w, c)
 		return Fire
 	}
 	return Continue
@@ -180,7 +181,7 @@ func (t ContinuousEventTimeTrigger) Merged(w Window, c *TriggerContext) {
 	}
 }
 
-// ContinuousProcessingTimeTrigger fires every so many milliseconds of the clock.
+// ContinuousProcessingTimeTrigger fires every so many milliseconds of the clock, once where the clock jumps.
 type ContinuousProcessingTimeTrigger struct {
 	Quiet
 	Every int64
@@ -205,7 +206,7 @@ func (t ContinuousProcessingTimeTrigger) OnProcessingTime(at int64, w Window, c 
 		return Continue
 	}
 	if at < w.MaxTimestamp() {
-		t.next(at, w, c)
+		t.next(eventtime.Slot(max(at, c.Now), t.Every, 0), w, c)
 	}
 	return Fire
 }
