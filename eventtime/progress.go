@@ -16,6 +16,9 @@ func (p *Progress) See(ts int64) {
 	}
 }
 
+// Highest is the highest timestamp seen; none have been where Watermark is None.
+func (p *Progress) Highest() int64 { return p.highest }
+
 // Watermark is what may be said now; None before the first record.
 func (p *Progress) Watermark() int64 { return p.highest - p.delay - 1 }
 

@@ -8,6 +8,7 @@ import (
 
 	"github.com/weft-project/weft/id"
 	"github.com/weft-project/weft/internal/fs"
+	"github.com/weft-project/weft/metrics"
 	"github.com/weft-project/weft/rpc/planpb"
 )
 
@@ -55,7 +56,11 @@ type Context struct {
 	// Ops are the names of the chained operators, OpIDs their ids.
 	Ops, OpIDs []string
 
+	// EmitLag is how many milliseconds after the time of its newest record a source's last batch was emitted.
+	EmitLag int64
+
 	accumulators map[string]*Accumulator
+	metrics      map[int]*metrics.Registry
 	chain        *Chain
 	// sides are the side outputs by operator and name: Emit[T] of each.
 	sides map[int]map[string]any

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"sync/atomic"
-	"time"
 	"unsafe"
 
 	"github.com/weft-project/weft/codec"
@@ -36,8 +35,10 @@ type WriterConfig struct {
 	FlushAlways bool
 	BufferSize  int
 	ObjectReuse bool
-	// Blocked receives the nanoseconds spent waiting for credit.
-	Blocked *int64
+	// Stored: consumers begin when all has been written, so that only full buffers are sent and no watermarks.
+	Stored bool
+	// Blocked adds up the time spent waiting for credit.
+	Blocked *Waiting
 }
 
 // Writer is the untyped side of a sending end.
@@ -231,9 +232,9 @@ func (w *writer[T]) start(s *sub[T]) {
 	buf, ok, err := s.s.TryGet()
 	if err == nil && !ok {
 		w.flushOthers(s) // before waiting: what others wait for must not wait too
-		began := time.Now()
+		w.cfg.Blocked.Begin()
 		buf, err = s.s.Get(w.cfg.Ctx)
-		*w.cfg.Blocked += int64(time.Since(began))
+		w.cfg.Blocked.End()
 	}
 	if err != nil {
 		Abort(External(err))
@@ -265,7 +266,10 @@ func (w *writer[T]) full(s *sub[T], before int, v *T) {
 		w.free <- s.b // the consumer has just attached in this process: this one record still goes encoded
 		s.b = nil
 	}
-	w.check(s.s.SendLarge(w.cfg.Ctx, last, 1))
+	w.cfg.Blocked.Begin() // it may be in no buffer at once
+	err := s.s.SendLarge(w.cfg.Ctx, last, 1)
+	w.cfg.Blocked.End()
+	w.check(err)
 }
 
 func (w *writer[T]) sendBatch(s *sub[T]) {
@@ -274,9 +278,9 @@ func (w *writer[T]) sendBatch(s *sub[T]) {
 	ok, err := s.s.TrySendBatch(b, len(b.vals), w.release)
 	if err == nil && !ok {
 		w.flushOthers(s)
-		began := time.Now()
+		w.cfg.Blocked.Begin()
 		err = s.s.SendBatch(w.cfg.Ctx, b, len(b.vals), w.release)
-		*w.cfg.Blocked += int64(time.Since(began))
+		w.cfg.Blocked.End()
 	}
 	w.check(err)
 }

@@ -86,7 +86,7 @@ type NewWriter func(n *Node, edge uint32, typ Type) (emit any, w Writer, err err
 // Link builds the operators of one subtask.
 func (v *Vertex) Link(c *Context, writer NewWriter) (*Chain, error) {
 	chain := &Chain{ctx: c}
-	c.chain, c.sides, c.Time = chain, map[int]map[string]any{}, eventtime.None
+	c.chain, c.sides, c.Time, c.EmitLag = chain, map[int]map[string]any{}, eventtime.None, NoLag
 	if c.Clock == nil {
 		c.Clock = WallClock{}
 	}

@@ -216,7 +216,11 @@ func (x *splitSource[T, S]) Poll() (Status, error) {
 		read = true
 		x.c.Op, x.c.Time = x.op, eventtime.None
 		s.quiet = true // a wake while it reads counts
+		before := s.records
 		status, err := s.reader.Read(s.emit)
+		if x.spec.Time != nil && s.records > before {
+			x.c.EmitLag = x.c.Clock.Now() - s.progress.Highest() // the clock is read once a batch
+		}
 		switch {
 		case err != nil:
 			return End, err

@@ -6,6 +6,7 @@ import (
 	"os"
 	"time"
 
+	"github.com/weft-project/weft/internal/procstat"
 	"github.com/weft-project/weft/rpc/controlpb"
 	"github.com/weft-project/weft/rpc/planpb"
 )
@@ -131,7 +132,7 @@ func (m *manager) fromWorker(w *worker, msg *controlpb.FromWorker) {
 	case *controlpb.FromWorker_Stacks:
 		w.tookStacks(k.Stacks)
 	case *controlpb.FromWorker_Metrics:
-		w.metrics = k.Metrics.GetTasks()
+		w.metrics, w.figures = k.Metrics.GetTasks(), k.Metrics.GetProcess()
 	}
 }
 
@@ -140,9 +141,12 @@ func (m *manager) heartbeat(s *session) {
 	if m.session != s {
 		return
 	}
-	h := &controlpb.Heartbeat{Rss: residentMemory(os.Getpid())}
+	h := &controlpb.Heartbeat{Rss: residentMemory(os.Getpid()), Process: procstat.Read()}
 	for job, w := range m.workers {
 		h.Metrics = append(h.Metrics, w.metrics...)
+		if w.figures != nil {
+			procstat.Add(h.Process, w.figures)
+		}
 		h.Workers = append(h.Workers, &controlpb.WorkerUsage{JobId: job, Pid: int32(w.pid()), Rss: w.rss})
 	}
 	m.send(&controlpb.FromTaskManager{Kind: &controlpb.FromTaskManager_Heartbeat{Heartbeat: h}})

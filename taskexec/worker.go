@@ -37,6 +37,7 @@ type worker struct {
 	// address is the worker's data plane.
 	address string
 	metrics []*controlpb.TaskMetrics
+	figures *controlpb.ProcessMetrics
 	// rss is the resident memory of the process and of its descendants, children the latter's part, looked at more rarely.
 	rss, children int64
 	// dumps are those who wait for the stacks of its goroutines, by the number of the question; dump is the last number.

@@ -3,7 +3,6 @@ package worker
 import (
 	"context"
 	"fmt"
-	"time"
 
 	"github.com/weft-project/weft/eventtime"
 	"github.com/weft-project/weft/network"
@@ -35,14 +34,7 @@ func (t *task) sourceLoop() error {
 			if err := t.flush(); err != nil {
 				return err
 			}
-			began := time.Now()
-			select {
-			case <-src.Wake():
-			case <-t.mailbox.Ready():
-				t.mailbox.RunAll()
-			case <-t.ctx.Done():
-			}
-			t.idle += int64(time.Since(began))
+			t.await(src.Wake())
 		}
 	}
 }
@@ -66,14 +58,7 @@ func (t *task) gateLoop() error {
 				return err
 			}
 			t.publish()
-			began := time.Now()
-			select {
-			case <-t.gate.Ready():
-			case <-t.mailbox.Ready():
-				t.mailbox.RunAll()
-			case <-t.ctx.Done():
-			}
-			t.idle += int64(time.Since(began))
+			t.await(t.gate.Ready())
 			continue
 		}
 		if item.Kind == network.EventItem {
@@ -98,6 +83,22 @@ func (t *task) gateLoop() error {
 		}
 	}
 	return nil
+}
+
+// await is idle until there is input, or work in the mailbox, which it does.
+func (t *task) await(input <-chan struct{}) {
+	t.idle.Begin()
+	mail := false
+	select {
+	case <-input:
+	case <-t.mailbox.Ready():
+		mail = true
+	case <-t.ctx.Done():
+	}
+	t.idle.End()
+	if mail {
+		t.mailbox.RunAll()
+	}
 }
 
 // lookAround does what waits in the mailbox and, for operators that want it, reads the clock.

@@ -65,6 +65,8 @@ func NewRuntime(cfg Config) *Runtime {
 		bufferSize: int(config.Get(c, config.SegmentSize)), watermarkInterval: config.Get(c, config.AutoWatermarkInterval).Milliseconds()}
 	r.ctx, r.stop = context.WithCancel(context.Background())
 	r.mu.tasks = map[id.Attempt]*task{}
+	r.running.Add(1)
+	go r.sampler()
 	if r.bufferTimeout > 0 {
 		r.running.Add(1)
 		go r.flushTimer()
@@ -168,6 +170,7 @@ func (r *Runtime) Deploy(d *controlpb.Deploy) error {
 	for _, t := range tasks {
 		t.placeConsumers(r.mu.tasks)
 		t.started = time.Now()
+		t.blocked, t.idle = operator.NewWaiting(t.started), operator.NewWaiting(t.started)
 		r.running.Add(1)
 		go func() {
 			defer r.running.Done()
@@ -228,15 +231,4 @@ func (r *Runtime) Close() {
 	r.mu.Unlock()
 	r.stop()
 	r.running.Wait()
-}
-
-// Metrics gives the running totals of all tasks.
-func (r *Runtime) Metrics() []*controlpb.TaskMetrics {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	out := make([]*controlpb.TaskMetrics, 0, len(r.mu.tasks))
-	for _, t := range r.mu.tasks {
-		out = append(out, t.metrics())
-	}
-	return out
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/weft-project/weft/graph"
 	"github.com/weft-project/weft/id"
 	"github.com/weft-project/weft/internal/fs"
+	"github.com/weft-project/weft/internal/procstat"
 	"github.com/weft-project/weft/internal/stacks"
 	"github.com/weft-project/weft/network"
 	"github.com/weft-project/weft/operator"
@@ -176,7 +177,7 @@ func (l *Link) serve(r *Runtime) {
 			l.handle(r, m)
 		case <-tick.C:
 			// A TaskManager that is gone is noticed by the reader.
-			_ = l.send(&controlpb.FromWorker{Kind: &controlpb.FromWorker_Metrics{Metrics: &controlpb.WorkerMetrics{Tasks: r.Metrics()}}})
+			_ = l.send(&controlpb.FromWorker{Kind: &controlpb.FromWorker_Metrics{Metrics: &controlpb.WorkerMetrics{Tasks: r.Metrics(), Process: procstat.Read()}}})
 		}
 	}
 }

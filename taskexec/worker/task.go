@@ -45,27 +45,21 @@ type task struct {
 
 	// Owned by the task's goroutine.
 	recordsIn int64
-	blocked   int64 // nanoseconds without credit
-	idle      int64 // nanoseconds without input
-	// started is set before the task's goroutine runs.
-	started time.Time
+	// started is set before the task's goroutine runs, and with it what is waited for: credit, and input.
+	started       time.Time
+	blocked, idle *operator.Waiting
 
-	// pub is what other goroutines may read, written once a batch.
-	pub published
+	// pub is what other goroutines may read, written once a batch; so are the figures, and the gate once it is open.
+	pub        published
+	figures    figures
+	hasNamed   atomic.Bool
+	openedGate atomic.Pointer[network.Gate]
 }
 
 // consumer is a task that reads what this one writes.
 type consumer struct {
 	attempt id.Attempt
 	here    bool // it runs in this worker
-}
-
-// published has a cache line to itself: another core reads it.
-type published struct {
-	_                                          [64]byte
-	recordsIn, recordsOut, idle, blocked, done atomic.Int64
-	watermark                                  atomic.Int64
-	_                                          [64]byte
 }
 
 // errLeft is the failure of a task whose goroutine the author's code has ended.
@@ -91,6 +85,9 @@ func (t *task) end(err error) {
 	}
 	t.closeNetwork(err)
 	t.publish()
+	if t.figures.chain.Load() != nil {
+		t.collect()
+	}
 	t.pub.done.Store(int64(time.Since(t.started)))
 	switch {
 	case err == nil:
@@ -218,11 +215,10 @@ func (t *task) openGate() error {
 	if err != nil {
 		return err
 	}
-	t.r.mu.Lock() // Metrics looks at the gate from another goroutine
-	defer t.r.mu.Unlock()
 	t.gate = gate
 	t.valve = eventtime.NewValve(len(channels))
 	t.pub.watermark.Store(eventtime.None)
+	t.openedGate.Store(gate)
 	return nil
 }
 
@@ -245,6 +241,7 @@ func (t *task) link() error {
 	if err != nil {
 		return err
 	}
+	t.measured()
 	t.readers = map[uint32]operator.Reader{}
 	for _, e := range g.GetEdges() {
 		if e.GetTarget() != t.vertex.GetId() {
@@ -268,7 +265,7 @@ func (t *task) newWriter(n *operator.Node, edge uint32, typ operator.Type) (any,
 	}
 	e := t.r.cfg.Program.Graph.GetEdges()[edge]
 	cfg := operator.WriterConfig{Ctx: t.ctx, Partition: p, Partitioner: e.GetPartitioner(), Subtask: t.attempt.Subtask, Timed: e.GetTimed(), Time: &t.opctx.Time,
-		FlushNow: t.r.flushFlag(), FlushAlways: t.r.bufferTimeout == 0, BufferSize: t.r.bufferSize, ObjectReuse: t.opctx.ObjectReuse, Blocked: &t.blocked}
+		FlushNow: t.r.flushFlag(), FlushAlways: t.r.bufferTimeout == 0, BufferSize: t.r.bufferSize, ObjectReuse: t.opctx.ObjectReuse, Blocked: t.blocked}
 	if mk := n.KeyHashes[edge]; mk != nil {
 		cfg.KeyHash = mk()
 	}
@@ -309,51 +306,4 @@ func (t *task) report(s controlpb.ExecutionState, f *planpb.Failure) {
 		state.Metrics = t.metrics()
 	}
 	t.r.cfg.Report(state)
-}
-
-// publish makes the task's plain counters visible; called once a batch.
-func (t *task) publish() {
-	var out int64
-	for _, w := range t.writers {
-		out += w.Records()
-	}
-	t.pub.recordsIn.Store(t.recordsIn)
-	t.pub.recordsOut.Store(out)
-	t.pub.idle.Store(t.idle)
-	t.pub.blocked.Store(t.blocked)
-	if t.valve != nil {
-		t.pub.watermark.Store(t.valve.Last())
-	}
-}
-
-func (t *task) metrics() *controlpb.TaskMetrics {
-	m := &controlpb.TaskMetrics{Attempt: t.td.GetId(), RecordsIn: t.pub.recordsIn.Load(), RecordsOut: t.pub.recordsOut.Load(),
-		IdleMs: t.pub.idle.Load() / 1e6, BackpressuredMs: t.pub.blocked.Load() / 1e6, Watermark: eventtime.None}
-	if t.valve != nil {
-		m.Watermark = t.pub.watermark.Load()
-	}
-	total := t.pub.done.Load()
-	if total == 0 && !t.started.IsZero() {
-		total = int64(time.Since(t.started))
-	}
-	m.BusyMs = max(0, total/1e6-m.IdleMs-m.BackpressuredMs)
-	if t.gate != nil {
-		channels, _ := t.gate.Stats()
-		for _, s := range channels {
-			m.BytesIn += s.Bytes
-			if s.Remote {
-				m.RemoteBytesIn += s.Bytes
-			}
-		}
-	}
-	for edge, p := range t.partitions {
-		for i, s := range p.Stats() {
-			m.BytesOut += s.Bytes
-			// A task may end before its consumers have attached, and these are the last figures that it reports.
-			if s.Remote || (!s.Attached && !t.consumers[edge][i].here) {
-				m.RemoteBytesOut += s.Bytes
-			}
-		}
-	}
-	return m
 }
