@@ -13,7 +13,12 @@ func FilterRef[A any](in *Stream[A], name string, fn func(*A) bool, opts ...Opti
 
 // FlatMapRef is FlatMap without copying the record.
 func FlatMapRef[A, B any](in *Stream[A], name string, fn func(a *A, emit func(B)), opts ...Option) *Stream[B] {
-	f := operator.FlatMapRefFactory(func(*operator.Context) func(*A, func(B)) { return fn })
+	return FlatMapRefWith(in, name, func(*Context) func(*A, func(B)) { return fn }, opts...)
+}
+
+// FlatMapRefWith is FlatMapRef with a function made for each subtask.
+func FlatMapRefWith[A, B any](in *Stream[A], name string, open func(*Context) func(a *A, emit func(B)), opts ...Option) *Stream[B] {
+	f := operator.FlatMapRefFactory(func(c *operator.Context) func(*A, func(B)) { return open(contextOf(c)) })
 	return add[B](in.env, name, "flatMap", in.inputs(), f, opts)
 }
 

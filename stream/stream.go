@@ -138,6 +138,9 @@ type KeyedStream[K comparable, T any] struct {
 	k   *codec.Key[K]
 }
 
+// Stream is the records themselves: what reads it gets those of a key in one subtask, in order, and knows nothing of keys.
+func (k *KeyedStream[K, T]) Stream() *Stream[T] { return k.in }
+
 // KeyBy groups records by a key: integers, strings, booleans, byte arrays, time.Time, and structs and arrays of these.
 func KeyBy[K comparable, T any](in *Stream[T], key func(T) K) *KeyedStream[K, T] {
 	k, err := codec.KeyOf[K]()

@@ -24,6 +24,10 @@ var workloads = map[string]func(env *stream.Env, args *options) error{
 	"wordcount-batch":  wordcountBatch,
 	"wordcount-stream": wordcountStream,
 	"keyed-window":     keyedWindow,
+	"shuffle":          shuffle,
+	"latency":          latency,
+	"bigstate":         bigState,
+	"nexmark":          nexmark,
 }
 
 type options struct {
@@ -31,8 +35,24 @@ type options struct {
 	parallelism   int
 	bufferTimeout int
 	input, output string
-	// Of generated events.
-	events, keys, eventsPerMS, window, seed int64
+	backend       string
+	checkpoints   int
+	checkpointDir string
+	// Of generated events; 0 stands for a workload's own number.
+	events, keys, eventsPerMS, window, seed, size, rate, eventRate int64
+	duration, warmUp                                               int64
+	mode, query                                                    string
+	text                                                           bool
+	// records is how many a workload reads that does not count them.
+	records int64
+}
+
+// or is an option's value, or the workload's own where it was not given.
+func or(v, own int64) int64 {
+	if v == 0 {
+		return own
+	}
+	return v
 }
 
 func main() {
@@ -54,34 +74,81 @@ func run(args []string) error {
 	if !ok {
 		return fmt.Errorf("workload %q: expected gentext, %s", name, names())
 	}
-	o := &options{FlagSet: flag.NewFlagSet(name, flag.ContinueOnError)}
-	o.IntVar(&o.parallelism, "parallelism", 0, "subtasks of each operator")
-	o.IntVar(&o.bufferTimeout, "buffer-timeout", -1, "milliseconds a record waits in a buffer that is not full")
-	o.StringVar(&o.input, "input", "", "text to read")
-	o.StringVar(&o.output, "output", "", "where counts are written")
-	o.Int64Var(&o.events, "events", 20_000_000, "events that are generated")
-	o.Int64Var(&o.keys, "keys", 1_000_000, "different keys of events")
-	o.Int64Var(&o.eventsPerMS, "events-per-ms", 1000, "events in a millisecond of event time")
-	o.Int64Var(&o.window, "window", 10_000, "length of windows in milliseconds")
-	o.Int64Var(&o.seed, "seed", 1, "of the generator")
+	o := newOptions(name)
 	if err := o.Parse(args[1:]); err != nil {
 		return err
 	}
+	result, err := execute(context.Background(), o, build)
+	if err != nil {
+		return err
+	}
+	if name == "latency" && !result.Detached {
+		fmt.Println(latencyOf(result))
+	}
+	return report(name, o.records, result)
+}
+
+// execute runs a workload.
+func execute(ctx context.Context, o *options, build func(*stream.Env, *options) error) (*stream.Result, error) {
 	env := stream.New()
+	o.configure(env)
+	if err := build(env, o); err != nil {
+		return nil, err
+	}
+	return env.Execute(ctx, "weft-bench "+o.Name())
+}
+
+func newOptions(name string) *options {
+	o := &options{FlagSet: flag.NewFlagSet(name, flag.ContinueOnError)}
+	o.IntVar(&o.parallelism, "parallelism", 0, "subtasks of each operator")
+	o.IntVar(&o.bufferTimeout, "buffer-timeout", -1, "milliseconds a record waits in a buffer that is not full")
+	o.StringVar(&o.backend, "backend", "", "where state lies: hashmap or rocksdb")
+	o.IntVar(&o.checkpoints, "checkpoint-interval", 0, "milliseconds from one checkpoint to the next; 0 for none")
+	o.StringVar(&o.checkpointDir, "checkpoint-dir", "", "where checkpoints are stored")
+	o.StringVar(&o.input, "input", "", "text to read")
+	o.StringVar(&o.output, "output", "", "where counts are written")
+	o.Int64Var(&o.events, "events", 0, "events that are generated; 0 for as many as the workload has by itself")
+	o.Int64Var(&o.keys, "keys", 0, "different keys of events")
+	o.Int64Var(&o.eventsPerMS, "events-per-ms", 1000, "events in a millisecond of event time")
+	o.Int64Var(&o.window, "window", 10_000, "length of windows in milliseconds")
+	o.Int64Var(&o.seed, "seed", 1, "of the generator")
+	o.Int64Var(&o.size, "size", 0, "bytes of a record or value")
+	o.Int64Var(&o.rate, "rate", 0, "events a second of all subtasks; 0 for no limit")
+	o.Int64Var(&o.eventRate, "event-rate", 100_000, "of nexmark: events in a second of event time")
+	o.Int64Var(&o.duration, "duration", 60, "of latency: seconds")
+	o.Int64Var(&o.warmUp, "warm-up", 10, "of latency: seconds at the beginning that do not count")
+	o.StringVar(&o.mode, "mode", "rebalance", "of shuffle: rebalance, keyby or cross")
+	o.StringVar(&o.query, "query", "gen", "of nexmark: gen, q0 to q5, q7, q8, q11, q12")
+	o.BoolVar(&o.text, "bytes", false, "of nexmark gen: the checksum covers every byte of every string")
+	return o
+}
+
+// configure sets what workloads have in common.
+func (o *options) configure(env *stream.Env) {
 	if o.parallelism > 0 {
 		env.SetParallelism(o.parallelism)
 	}
 	if o.bufferTimeout >= 0 {
 		env.SetBufferTimeout(time.Duration(o.bufferTimeout) * time.Millisecond)
 	}
-	if err := build(env, o); err != nil {
-		return err
+	for key, value := range map[string]string{"state.backend.type": o.backend, "execution.checkpointing.dir": o.checkpointDir} {
+		if value != "" {
+			env.Set(key, value)
+		}
 	}
-	result, err := env.Execute(context.Background(), "weft-bench "+name)
-	if err != nil {
-		return err
+	if o.checkpoints > 0 {
+		env.Set("execution.checkpointing.interval", fmt.Sprint(o.checkpoints, " ms"))
 	}
-	return report(name, result)
+}
+
+// tally counts results and adds up their checksum.
+type tally struct{ out, check *stream.Counter }
+
+func newTally(c *stream.Context) tally { return tally{c.Counter("out"), c.Counter("check")} }
+
+func (t tally) add(check int64) {
+	t.out.Add(1)
+	t.check.Add(check)
 }
 
 func names() string {
@@ -93,8 +160,11 @@ func names() string {
 }
 
 // report prints the result line.
-func report(name string, r *stream.Result) error {
+func report(name string, records int64, r *stream.Result) error {
 	seconds := r.RunTime.Seconds()
+	if n := r.Counter("records"); n > 0 {
+		records = n
+	}
 	line := struct {
 		Job     string  `json:"job"`
 		Records int64   `json:"records"`
@@ -102,7 +172,7 @@ func report(name string, r *stream.Result) error {
 		PerS    float64 `json:"records_per_s"`
 		Out     int64   `json:"out"`
 		Check   int64   `json:"check"`
-	}{name, r.Counter("records"), seconds, float64(r.Counter("records")) / max(seconds, 1e-3), r.Counter("out"), r.Counter("check")}
+	}{name, records, seconds, float64(records) / max(seconds, 1e-3), r.Counter("out"), r.Counter("check")}
 	b, err := json.Marshal(line)
 	if err != nil {
 		return err

@@ -31,8 +31,8 @@ func eventAt(seed uint64, keys, perMS int64) func(i int64, r *reading) {
 
 // keyedWindow sums and counts the values of each key in tumbling windows of event time.
 func keyedWindow(env *stream.Env, o *options) error {
-	fill := eventAt(uint64(o.seed), o.keys, o.eventsPerMS)
-	in := stream.GenerateRef(env, "events", o.events, fill)
+	fill := eventAt(uint64(o.seed), or(o.keys, 1_000_000), o.eventsPerMS)
+	in := stream.GenerateRef(env, "events", or(o.events, 20_000_000), fill)
 	in = stream.AssignTimestamps(in, "time", stream.OutOfOrder(2*time.Second, func(r *reading) int64 { return r.TS }))
 	byKey := stream.KeyBy(in, func(r reading) int64 { return r.Key })
 	windows := stream.Window(byKey, stream.Tumbling(time.Duration(o.window)*time.Millisecond))

@@ -13,6 +13,9 @@ func Mix(z uint64) uint64 {
 // At gives draw j (from 0) of event i: random access without state.
 func At(seed, i, j uint64) uint64 { return Mix(Mix(seed+i*golden) + (j+1)*golden) }
 
+// Scatter gives a random number for each i.
+func Scatter(i uint64) uint64 { return Mix(i * golden) }
+
 // Fold is the checksum term of one result; the terms of all results are added up with wrap-around.
 func Fold(xs ...uint64) uint64 {
 	var h uint64
