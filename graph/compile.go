@@ -8,6 +8,7 @@ import (
 	"sort"
 	"strings"
 
+	"github.com/weft-project/weft/graph/topology"
 	"github.com/weft-project/weft/id"
 	"github.com/weft-project/weft/operator"
 	"github.com/weft-project/weft/rpc/planpb"
@@ -191,7 +192,7 @@ func (c *compiler) combine() error {
 					continue
 				}
 				up := in.From
-				k := &Node{Name: "Combine: " + n.Name, Kind: "combine", DeclaredAt: n.DeclaredAt, Parallelism: up.Parallelism,
+				k := &Node{Name: "Combine: " + n.Name, Kind: combineKind, DeclaredAt: n.DeclaredAt, Parallelism: up.Parallelism,
 					MaxParallelism: up.MaxParallelism, SlotGroup: up.SlotGroup, Factory: n.Combine, Out: up.output(in.Output),
 					Inputs: []Input{{From: up, Partitioner: planpb.Partitioner_FORWARD, Output: in.Output}}}
 				in.From, in.Output = k, 0
@@ -332,7 +333,7 @@ func (c *compiler) build() error {
 			}
 			typ := in.From.output(in.Output)
 			e := &planpb.JobEdge{Index: uint32(len(g.Edges)), Source: c.vertexID(c.headOf[in.From]), Target: c.vertexID(n), Output: uint32(in.Output),
-				TargetInput: uint32(in.Index), Partitioner: in.Partitioner, Type: typ.Name(), Timed: c.hasTime[in.From] && c.inTime[n]}
+				TargetInput: uint32(in.Index), Partitioner: in.Partitioner, Exchange: c.exchange(in), Type: typ.Name(), Timed: c.hasTime[in.From] && c.inTime[n]}
 			g.Edges = append(g.Edges, e)
 			opNodes[in.From].Edges = append(opNodes[in.From].Edges, e.Index)
 			opNodes[in.From].KeyHashes[e.Index] = in.KeyHash
@@ -340,6 +341,7 @@ func (c *compiler) build() error {
 			opNodes[n].In[e.Index] = typ
 		}
 	}
+	topology.Untangle(g.Edges)
 	if len(c.program.Coordinators) > 0 {
 		g.Vertices = append(g.Vertices, &planpb.JobVertex{Id: CoordinatorID(), Name: "Coordinator", Parallelism: 1, MaxParallelism: 1,
 			SlotSharingGroup: c.heads[0].SlotGroup, Kind: planpb.VertexKind_COORDINATOR})
@@ -391,6 +393,9 @@ func edgeExtras(e *planpb.JobEdge) string {
 	}
 	if e.Timed {
 		s += " with timestamps"
+	}
+	if e.Exchange == planpb.ExchangeMode_BLOCKING {
+		s += " blocking"
 	}
 	return s
 }

@@ -75,6 +75,17 @@ func wordCountGraph(b *builder) {
 	write.Coordinator, write.Writes, write.Scratch = coordinated, []string{"hdfs:///out"}, []string{"hdfs:///.weft-{job}"}
 }
 
+// batchExchanges has edges that are blocking in BATCH, one behind a combiner, and two whose readers would wait for each other.
+func batchExchanges(b *builder) {
+	s := b.source("s")
+	count := b.add(&Node{Name: "count", Kind: "sum", Combine: noCode}, byKey(s))
+	windows := b.op("windows", byKey(count))
+	apart := b.op("apart", auto(windows))
+	apart.NoChain = true
+	b.sink("all", dealt(apart, planpb.Partitioner_REBALANCE), dealt(s, planpb.Partitioner_BROADCAST))
+	b.sink("tangled", dealt(windows, planpb.Partitioner_SHUFFLE), auto(apart))
+}
+
 func goldens() []golden {
 	batch, streaming, automatic := planpb.RuntimeMode_BATCH, planpb.RuntimeMode_STREAMING, planpb.RuntimeMode_AUTOMATIC
 	return []golden{
@@ -104,6 +115,8 @@ func goldens() []golden {
 			s.MaxOne, s.Unbounded = true, true
 			b.sink("print", auto(b.op("map", auto(s))))
 		}},
+		{"exchanges", Settings{Name: "exchanges", Mode: batch, Parallelism: 2}, batchExchanges},
+		{"exchanges-pipelined", Settings{Name: "exchanges", Mode: batch, Parallelism: 2, Pipelined: true}, batchExchanges},
 		{"chains", Settings{Name: "chains", Parallelism: 2}, func(b *builder) {
 			s := b.source("s")
 			alone := b.op("alone", auto(s))

@@ -70,4 +70,6 @@ type Settings struct {
 	Once           []string
 	// NoChaining keeps every operator in a vertex of its own (pipeline.operator-chaining.enabled: false).
 	NoChaining bool
+	// Pipelined: no exchange of a BATCH job is blocking.
+	Pipelined bool
 }
