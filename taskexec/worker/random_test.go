@@ -3,6 +3,7 @@ package worker_test
 import (
 	"fmt"
 	"math/rand/v2"
+	"strings"
 	"sync"
 	"testing"
 
@@ -64,5 +65,30 @@ func TestRandomProgramsOverWorkers(t *testing.T) {
 		if t.Failed() {
 			return
 		}
+	}
+}
+
+// A record of 10 MiB goes over the network in pieces, with smaller ones between.
+func TestALargeRecordOverWorkers(t *testing.T) {
+	out := &collected{}
+	p := programOf(t, func(env *stream.Env) {
+		env.SetParallelism(2)
+		s := stream.Generate(env, "large", 8, func(i int64) string { return strings.Repeat(string(rune('a'+i)), 10<<20>>(i%4*4)) })
+		stream.ForEach(stream.Broadcast(s), "collect", func(s string) {
+			if strings.Trim(s, s[:1]) != "" {
+				s = "spoilt"
+			}
+			out.add(s)
+		})
+	})
+	startWorkers(t, p, 2, nil).run().finished(t, totalTasks(p))
+	got := out.take()
+	for text, n := range got {
+		if n != 2 {
+			t.Errorf("%s came %d times, expected 2", text, n)
+		}
+	}
+	if len(got) != 8 {
+		t.Errorf("%d different records came, expected 8", len(got))
 	}
 }
