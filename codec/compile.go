@@ -104,8 +104,12 @@ func (c *compiler) fill(p *program, t reflect.Type, path string) error {
 	case reflect.Pointer:
 		return c.pointerProgram(p, t, path)
 	default:
-		return fmt.Errorf("%s: %s cannot be encoded; use numbers, strings, booleans, structs, slices, maps, pointers, time.Time, "+
-			"proto.Message, or implement stream.Codec", path, t)
+		what := t.String()
+		if path != what {
+			what = path + ": " + what
+		}
+		return fmt.Errorf("%s cannot be encoded; use numbers, strings, booleans, structs, slices, maps, pointers, time.Time, "+
+			"proto.Message, or implement stream.Codec", what)
 	}
 	return nil
 }

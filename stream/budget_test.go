@@ -51,9 +51,11 @@ func TestNoAllocationForARecordOfAKnownKey(t *testing.T) {
 				})
 		}, 0},
 		{"keyed process", func(env *stream.Env) *stream.Stream[point] {
-			return stream.KeyedProcess(keyed(env), "op", func(k *stream.Keyed[int64], emit func(point)) func(point) {
-				sum, last := stream.ValueState[int64](k, "sum"), stream.ValueState[point](k, "last")
-				each := stream.MapState[int64, int64](k, "each")
+			in := keyed(env)
+			sums, lasts := stream.DeclareValue[int64](in, "sum"), stream.DeclareValue[point](in, "last")
+			maps := stream.DeclareMap[int64, int64](in, "each")
+			return stream.KeyedProcess(in, "op", func(k *stream.Keyed[int64], emit func(point)) func(point) {
+				sum, last, each := sums.In(k), lasts.In(k), maps.In(k)
 				k.OnTimer(func(t stream.Timer) { emit(point{k.Key(), *sum.Ref(), t.At}) })
 				return func(p point) {
 					*sum.Ref() += p.N
@@ -66,9 +68,11 @@ func TestNoAllocationForARecordOfAKnownKey(t *testing.T) {
 			})
 		}, 0},
 		{"keyed co-process", func(env *stream.Env) *stream.Stream[point] {
-			return stream.KeyedCoProcess(keyed(env), stream.KeyBy(source[point](env, "other"), key), "op",
+			in := keyed(env)
+			sums := stream.DeclareReducing(in, "sum", func(acc, v *int64) { *acc += *v })
+			return stream.KeyedCoProcess(in, stream.KeyBy(source[point](env, "other"), key), "op",
 				func(k *stream.Keyed[int64], emit func(point)) (func(point), func(point)) {
-					sum := stream.ReducingState(k, "sum", func(acc, v *int64) { *acc += *v })
+					sum := sums.In(k)
 					return func(p point) { sum.Add(p.N); emit(p) }, func(point) {}
 				})
 		}, 0},

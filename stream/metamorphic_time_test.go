@@ -102,8 +102,10 @@ func sessionWindows(env *stream.Env, r *results) {
 func timersProgram(env *stream.Env, r *results) {
 	s := clicks(env, "clicks", 3000, 3)
 	late := stream.NewSide[string]("odd")
-	totals := stream.KeyedProcess(byUser(s), "totals", func(k *stream.Keyed[string], emit func(string)) func(click) {
-		sums := stream.MapState[int64, int64](k, "sums")
+	in := byUser(s)
+	declared := stream.DeclareMap[int64, int64](in, "sums")
+	totals := stream.KeyedProcess(in, "totals", func(k *stream.Keyed[string], emit func(string)) func(click) {
+		sums := declared.In(k)
 		odd := late.Emitter(k)
 		k.OnTimer(func(t stream.Timer) {
 			sum, _ := sums.Get(t.At)
@@ -136,8 +138,9 @@ func joinsProgram(env *stream.Env, r *results) {
 	}), "each group", func(s string) { r.record("group", s) })
 	stream.ForEach(stream.JoinWindow(a, b, stream.Session(15*ms), "join", func(x, y click) string { return fmt.Sprint(x.User, x.At, y.At) }),
 		"each of a session", func(s string) { r.record("session pair", s) })
+	ns := stream.DeclareValue[[2]int64](a, "n")
 	both := stream.KeyedCoProcess(a, b, "both", func(k *stream.Keyed[string], emit func(string)) (func(click), func(click)) {
-		n := stream.ValueState[[2]int64](k, "n")
+		n := ns.In(k)
 		k.OnTimer(func(stream.Timer) { v, _ := n.Get(); emit(fmt.Sprint(k.Key(), v)) })
 		first := func(c click) { n.Ref()[0] += c.N; k.SetTimer(stream.MaxTime - 1) }
 		return first, func(c click) { n.Ref()[1] += c.N; k.SetTimer(stream.MaxTime - 1) }
@@ -148,8 +151,9 @@ func joinsProgram(env *stream.Env, r *results) {
 func rulesProgram(env *stream.Env, r *results) {
 	rules := stream.FromSlice(env, "rules", []string{"x", "y"}, stream.Parallelism(1))
 	s := clicks(env, "clicks", 500, 6)
+	rulesSeen := stream.DeclareBroadcast[string, bool](env, "known")
 	out := stream.BroadcastProcess(s, rules, "apply", func(c *stream.ProcessContext, emit func(string)) (func(click), func(string)) {
-		known := stream.BroadcastState[string, bool](c, "known")
+		known := rulesSeen.In(c)
 		n := 0
 		c.OnEnd(func() { emit(fmt.Sprint("rules ", known.Len())) })
 		return func(click) { n++ }, func(rule string) { known.Put(rule, true) }

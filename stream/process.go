@@ -130,11 +130,12 @@ func keyedContext[K comparable](k *operator.Keyed[K]) *Keyed[K] {
 	return &Keyed[K]{&Context{c: k.C, op: k.Op}, k}
 }
 
-// KeyedProcess has a function with state and timers for each key. open is called once for each subtask; it declares the
-// state, and says by OnTimer what timers do.
+// KeyedProcess has a function with state and timers for each key. open is called once for each subtask; it asks for the
+// declared state, and says by OnTimer what timers do.
 //
+//	known := stream.DeclareValue[bool](byUser, "seen")
 //	stream.KeyedProcess(byUser, "first of the day", func(k *stream.Keyed[string], emit func(Visit)) func(Visit) {
-//		seen := stream.ValueState[bool](k, "seen")
+//		seen := known.In(k)
 //		k.OnTimer(func(stream.Timer) { seen.Clear() })
 //		return func(v Visit) {
 //			if known, _ := seen.Get(); !known {

@@ -128,12 +128,14 @@ func TestTimers(t *testing.T) {
 // State belongs to the key of the record, in timers to that of the timer.
 func TestKeyedStateInFunctions(t *testing.T) {
 	b := operate(t, "count", func(env *stream.Env, b *bench) {
-		out := stream.KeyedProcess(stream.KeyBy(source[ev](env, "in"), keyOf), "count", func(k *stream.Keyed[string], emit func(string)) func(ev) {
-			n := stream.ValueState[int64](k, "n")
-			seen := stream.ListState[int64](k, "seen")
-			by := stream.MapState[int64, string](k, "by")
-			most := stream.ReducingState(k, "most", func(acc, v *int64) { *acc = max(*acc, *v) })
-			mean := stream.AggregatingState(k, "mean", sumOf())
+		in := stream.KeyBy(source[ev](env, "in"), keyOf)
+		ns := stream.DeclareValue[int64](in, "n")
+		lists := stream.DeclareList[int64](in, "seen")
+		maps := stream.DeclareMap[int64, string](in, "by")
+		highest := stream.DeclareReducing(in, "most", func(acc, v *int64) { *acc = max(*acc, *v) })
+		means := stream.DeclareAggregating(in, "mean", sumOf())
+		out := stream.KeyedProcess(in, "count", func(k *stream.Keyed[string], emit func(string)) func(ev) {
+			n, seen, by, most, mean := ns.In(k), lists.In(k), maps.In(k), highest.In(k), means.In(k)
 			k.OnTimer(func(stream.Timer) {
 				m, _ := most.Get()
 				sum, _ := mean.Result()
@@ -157,15 +159,61 @@ func TestKeyedStateInFunctions(t *testing.T) {
 	b.expect("a2 [5 3] 1 5 8 @100", "b1 [7] 1 7 7 @100")
 }
 
+// What cannot be kept is refused while the graph is built, with the field and the author's line.
 func TestStateThatCanNotBeKept(t *testing.T) {
+	type held struct {
+		Name string
+		In   struct{ Done chan int }
+	}
+	type by struct{ Share float64 }
+	for want, declare := range map[string]func(env *stream.Env, in *stream.KeyedStream[string, ev]){
+		`state "value": stream_test.held.In.Done: chan int cannot be encoded`: func(_ *stream.Env, in *stream.KeyedStream[string, ev]) {
+			stream.DeclareValue[held](in, "value")
+		},
+		`state "list": []stream_test.held[].In.Done`: func(_ *stream.Env, in *stream.KeyedStream[string, ev]) {
+			stream.DeclareList[[]held](in, "list")
+		},
+		`state "map": stream_test.by.Share: float64 cannot be a key`: func(_ *stream.Env, in *stream.KeyedStream[string, ev]) {
+			stream.DeclareMap[by, int64](in, "map")
+		},
+		`state "folded": stream_test.held.In.Done`: func(_ *stream.Env, in *stream.KeyedStream[string, ev]) {
+			stream.DeclareReducing(in, "folded", func(acc, v *held) {})
+		},
+		`state "mean": stream_test.held.In.Done`: func(_ *stream.Env, in *stream.KeyedStream[string, ev]) {
+			stream.DeclareAggregating(in, "mean", stream.Aggregate[int, held, int]{})
+		},
+		`state "rules": func() cannot be encoded`: func(env *stream.Env, _ *stream.KeyedStream[string, ev]) {
+			stream.DeclareBroadcast[string, func()](env, "rules")
+		},
+		`state "own": error cannot be encoded`: func(env *stream.Env, _ *stream.KeyedStream[string, ev]) {
+			stream.DeclareOperatorList[error](env, "own")
+		},
+		`state "shared": error cannot be encoded`: func(env *stream.Env, _ *stream.KeyedStream[string, ev]) {
+			stream.DeclareUnionList[error](env, "shared")
+		},
+		`a state needs a name`: func(_ *stream.Env, in *stream.KeyedStream[string, ev]) { stream.DeclareValue[int](in, "") },
+	} {
+		env := stream.New()
+		declare(env, stream.KeyBy(source[ev](env, "in"), keyOf))
+		_, err := stream.Compile(env)
+		if err == nil || !strings.Contains(err.Error(), want) || !strings.HasPrefix(err.Error(), "stream/process_test.go:") {
+			t.Errorf("error %v, expected the line and %s", err, want)
+		}
+	}
+}
+
+func TestStateDeclaredTwiceInOneOperator(t *testing.T) {
 	defer func() {
-		if err, ok := operator.Aborted(recover()); !ok || !strings.Contains(err.Error(), `state "f"`) || !strings.Contains(err.Error(), "func()") {
+		if err, ok := operator.Aborted(recover()); !ok || !strings.Contains(err.Error(), `state "f" is declared twice`) {
 			t.Errorf("error %v", err)
 		}
 	}()
 	operate(t, "bad", func(env *stream.Env, b *bench) {
-		stream.Discard(stream.KeyedProcess(stream.KeyBy(source[ev](env, "in"), keyOf), "bad", func(k *stream.Keyed[string], _ func(int)) func(ev) {
-			stream.ValueState[func()](k, "f")
+		in := stream.KeyBy(source[ev](env, "in"), keyOf)
+		one, two := stream.DeclareValue[int](in, "f"), stream.DeclareList[string](in, "f")
+		stream.Discard(stream.KeyedProcess(in, "bad", func(k *stream.Keyed[string], _ func(int)) func(ev) {
+			one.In(k)
+			two.In(k)
 			return func(ev) {}
 		}), "end")
 	})
@@ -197,9 +245,11 @@ func TestSideOutputs(t *testing.T) {
 
 func TestTwoInputs(t *testing.T) {
 	b := operate(t, "both", func(env *stream.Env, b *bench) {
-		out := stream.KeyedCoProcess(stream.KeyBy(source[ev](env, "a"), keyOf), stream.KeyBy(source[int64](env, "b"), func(n int64) string { return fmt.Sprint(n) }), "both",
+		in := stream.KeyBy(source[ev](env, "a"), keyOf)
+		last := stream.DeclareValue[int64](in, "seen")
+		out := stream.KeyedCoProcess(in, stream.KeyBy(source[int64](env, "b"), func(n int64) string { return fmt.Sprint(n) }), "both",
 			func(k *stream.Keyed[string], emit func(string)) (func(ev), func(int64)) {
-				seen := stream.ValueState[int64](k, "seen")
+				seen := last.In(k)
 				return func(e ev) { seen.Set(e.N); k.SetTimer(50) }, func(int64) {
 					if n, ok := seen.Get(); ok {
 						emit(fmt.Sprint(k.Key(), " was ", n))
@@ -216,10 +266,11 @@ func TestTwoInputs(t *testing.T) {
 
 func TestRulesForAllKeys(t *testing.T) {
 	b := operate(t, "rules", func(env *stream.Env, b *bench) {
-		out := stream.KeyedBroadcastProcess(stream.KeyBy(source[ev](env, "in"), keyOf), source[ev](env, "limits"), "rules",
+		in := stream.KeyBy(source[ev](env, "in"), keyOf)
+		known, counts := stream.DeclareBroadcast[string, int64](env, "limits"), stream.DeclareValue[int64](in, "over")
+		out := stream.KeyedBroadcastProcess(in, source[ev](env, "limits"), "rules",
 			func(k *stream.Keyed[string], emit func(string)) (func(ev), func(ev)) {
-				limits := stream.BroadcastState[string, int64](k, "limits")
-				over := stream.ValueState[int64](k, "over")
+				limits, over := known.In(k), counts.In(k)
 				return func(e ev) {
 					if limit, ok := limits.Lookup(e.Key); ok && e.N > limit {
 						*over.Ref()++

@@ -57,8 +57,11 @@ func TestOperatorsGoOnFromTheirSnapshots(t *testing.T) {
 		"last":       window(stream.SlidingCountWindow(4, 2), nil),
 		"process": func(t *testing.T) *bench {
 			return operate(t, "process", func(env *stream.Env, b *bench) {
-				collect(b, stream.KeyedProcess(stream.KeyBy(source[ev](env, "in"), keyOf), "process", func(k *stream.Keyed[string], emit func(string)) func(ev) {
-					sum, seen, by := stream.ValueState[int64](k, "sum"), stream.ListState[ev](k, "seen"), stream.MapState[int64, string](k, "by")
+				in := stream.KeyBy(source[ev](env, "in"), keyOf)
+				sums, lists := stream.DeclareValue[int64](in, "sum"), stream.DeclareList[ev](in, "seen")
+				maps := stream.DeclareMap[int64, string](in, "by")
+				collect(b, stream.KeyedProcess(in, "process", func(k *stream.Keyed[string], emit func(string)) func(ev) {
+					sum, seen, by := sums.In(k), lists.In(k), maps.In(k)
 					k.OnTimer(func(t stream.Timer) { emit(fmt.Sprint(k.Key(), t.At, *sum.Ref(), seen.Get(), by.Size())) })
 					return func(e ev) {
 						*sum.Ref() += e.N

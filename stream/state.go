@@ -28,12 +28,41 @@ type (
 	BroadcastMap[U comparable, V any] = state.BroadcastMap[U, V]
 )
 
+// Declared is keyed state that main has declared, so that a type that cannot be kept is found while the graph is built. In gives
+// it to the function that opens a subtask.
+type Declared[K comparable, S any] struct {
+	name string
+	make func(k *state.Keyed[K]) (S, error)
+}
+
+// In is the state of a subtask. Ask for it once, in the function that opens the subtask.
+func (d *Declared[K, S]) In(k *Keyed[K]) S {
+	s, err := d.make(k.k.Timing.Keyed)
+	return declared(d.name, s, err)
+}
+
 // declared gives a state, or ends the task with the author's mistake.
 func declared[S any](name string, s S, err error) S {
 	if err != nil {
 		operator.Abort(operator.User(fmt.Errorf("state %q: %w", name, err)))
 	}
 	return s
+}
+
+// declare makes the declaration of keyed state.
+func declare[K comparable, S any](e *Env, name string, err error, in func(k *state.Keyed[K]) (S, error)) *Declared[K, S] {
+	e.checkState(name, err)
+	return &Declared[K, S]{name, in}
+}
+
+// checkState refuses state whose values cannot be kept, or that nobody could find again.
+func (e *Env) checkState(name string, err error) {
+	switch {
+	case err != nil:
+		e.fail("state %q: %v", name, err)
+	case name == "":
+		e.fail("a state needs a name, by which it is found again")
+	}
 }
 
 func ttlOf(ttl []TTL) TTL {
@@ -43,34 +72,45 @@ func ttlOf(ttl []TTL) TTL {
 	return ttl[0]
 }
 
-// ValueState declares a value for each key. Declare state in open.
-func ValueState[V any, K comparable](k *Keyed[K], name string, ttl ...TTL) *Value[K, V] {
-	s, err := state.NewValue[V](k.k.Timing.Keyed, name, ttlOf(ttl))
-	return declared(name, s, err)
+// DeclareValue declares a value for each key of operators on in.
+//
+//	seen := stream.DeclareValue[bool](byUser, "seen", stream.TTL{After: time.Hour})
+//	first := stream.KeyedProcess(byUser, "first", func(k *stream.Keyed[string], emit func(Visit)) func(Visit) {
+//		seen := seen.In(k)
+//		…
+func DeclareValue[V any, K comparable, T any](in *KeyedStream[K, T], name string, ttl ...TTL) *Declared[K, *Value[K, V]] {
+	return declare(in.in.env, name, state.CheckValue[V](), func(k *state.Keyed[K]) (*Value[K, V], error) {
+		return state.NewValue[V](k, name, ttlOf(ttl))
+	})
 }
 
-// ListState declares a list for each key.
-func ListState[V any, K comparable](k *Keyed[K], name string, ttl ...TTL) *List[K, V] {
-	s, err := state.NewList[V](k.k.Timing.Keyed, name, ttlOf(ttl))
-	return declared(name, s, err)
+// DeclareList declares a list for each key of operators on in.
+func DeclareList[V any, K comparable, T any](in *KeyedStream[K, T], name string, ttl ...TTL) *Declared[K, *List[K, V]] {
+	return declare(in.in.env, name, state.CheckValue[V](), func(k *state.Keyed[K]) (*List[K, V], error) {
+		return state.NewList[V](k, name, ttlOf(ttl))
+	})
 }
 
-// MapState declares a map for each key.
-func MapState[U comparable, V any, K comparable](k *Keyed[K], name string, ttl ...TTL) *MapOf[K, U, V] {
-	s, err := state.NewMap[U, V](k.k.Timing.Keyed, name, ttlOf(ttl))
-	return declared(name, s, err)
+// DeclareMap declares a map for each key of operators on in.
+func DeclareMap[U comparable, V any, K comparable, T any](in *KeyedStream[K, T], name string, ttl ...TTL) *Declared[K, *MapOf[K, U, V]] {
+	return declare(in.in.env, name, state.CheckEntries[U, V](), func(k *state.Keyed[K]) (*MapOf[K, U, V], error) {
+		return state.NewMap[U, V](k, name, ttlOf(ttl))
+	})
 }
 
-// ReducingState declares a value for each key into which fold puts others.
-func ReducingState[V any, K comparable](k *Keyed[K], name string, fold func(acc, v *V), ttl ...TTL) *Reducing[K, V] {
-	s, err := state.NewReducing(k.k.Timing.Keyed, name, ttlOf(ttl), fold)
-	return declared(name, s, err)
+// DeclareReducing declares a value for each key of operators on in, into which fold puts others.
+func DeclareReducing[V any, K comparable, T any](in *KeyedStream[K, T], name string, fold func(acc, v *V), ttl ...TTL) *Declared[K, *Reducing[K, V]] {
+	return declare(in.in.env, name, state.CheckValue[V](), func(k *state.Keyed[K]) (*Reducing[K, V], error) {
+		return state.NewReducing(k, name, ttlOf(ttl), fold)
+	})
 }
 
-// AggregatingState declares an accumulator for each key.
-func AggregatingState[K comparable, T, A, R any](k *Keyed[K], name string, a Aggregate[T, A, R], ttl ...TTL) *Aggregating[K, T, A, R] {
-	s, err := state.NewAggregating(k.k.Timing.Keyed, name, ttlOf(ttl), a.Add, a.Result)
-	return declared(name, s, err)
+// DeclareAggregating declares an accumulator for each key of operators on in.
+func DeclareAggregating[K comparable, T, V, A, R any](in *KeyedStream[K, T], name string, a Aggregate[V, A, R],
+	ttl ...TTL) *Declared[K, *Aggregating[K, V, A, R]] {
+	return declare(in.in.env, name, state.CheckValue[A](), func(k *state.Keyed[K]) (*Aggregating[K, V, A, R], error) {
+		return state.NewAggregating(k, name, ttlOf(ttl), a.Add, a.Result)
+	})
 }
 
 // Aggregate is a function over many records: A is what it remembers, which begins as the zero value.
@@ -89,20 +129,38 @@ type stateful interface{ operatorState() *state.Operator }
 func (c *ProcessContext) operatorState() *state.Operator { return &c.p.State }
 func (k *Keyed[K]) operatorState() *state.Operator       { return &k.k.State }
 
-// OperatorListState declares a list of the subtask; when the parallelism changes its values are dealt out anew.
-func OperatorListState[V any](c stateful, name string) *OperatorList[V] {
-	s, err := state.NewOperatorList[V](c.operatorState(), name, state.Split)
-	return declared(name, s, err)
+// DeclaredOperator is declared state of an operator's subtask, of no key.
+type DeclaredOperator[S any] struct {
+	name string
+	make func(o *state.Operator) (S, error)
 }
 
-// UnionListState declares a list of the subtask; after a restart every subtask gets the values of all.
-func UnionListState[V any](c stateful, name string) *OperatorList[V] {
-	s, err := state.NewOperatorList[V](c.operatorState(), name, state.Union)
-	return declared(name, s, err)
+// In is the state of a subtask. Ask for it once, in the function that opens the subtask.
+func (d *DeclaredOperator[S]) In(c stateful) S {
+	s, err := d.make(c.operatorState())
+	return declared(d.name, s, err)
 }
 
-// BroadcastState declares a map that the function for rules changes: by the same rules, so all subtasks have the same.
-func BroadcastState[U comparable, V any](c stateful, name string) *BroadcastMap[U, V] {
-	s, err := state.NewBroadcastMap[U, V](c.operatorState(), name)
-	return declared(name, s, err)
+// DeclareOperatorList declares a list of the subtask; when the parallelism changes its values are dealt out anew.
+func DeclareOperatorList[V any](e *Env, name string) *DeclaredOperator[*OperatorList[V]] {
+	e.checkState(name, state.CheckValue[V]())
+	return &DeclaredOperator[*OperatorList[V]]{name, func(o *state.Operator) (*OperatorList[V], error) {
+		return state.NewOperatorList[V](o, name, state.Split)
+	}}
+}
+
+// DeclareUnionList declares a list of the subtask; after a restart every subtask gets the values of all.
+func DeclareUnionList[V any](e *Env, name string) *DeclaredOperator[*OperatorList[V]] {
+	e.checkState(name, state.CheckValue[V]())
+	return &DeclaredOperator[*OperatorList[V]]{name, func(o *state.Operator) (*OperatorList[V], error) {
+		return state.NewOperatorList[V](o, name, state.Union)
+	}}
+}
+
+// DeclareBroadcast declares a map that the function for rules changes: by the same rules, so all subtasks have the same.
+func DeclareBroadcast[U comparable, V any](e *Env, name string) *DeclaredOperator[*BroadcastMap[U, V]] {
+	e.checkState(name, state.CheckEntries[U, V]())
+	return &DeclaredOperator[*BroadcastMap[U, V]]{name, func(o *state.Operator) (*BroadcastMap[U, V], error) {
+		return state.NewBroadcastMap[U, V](o, name)
+	}}
 }

@@ -195,8 +195,10 @@ func (b *builder) side() *stream.Stream[Record] {
 
 // timers sums the records of each key up to the next full 100 ms.
 func (b *builder) timers() *stream.Stream[Record] {
-	return stream.KeyedProcess(byKey(b.any()), b.name("timers"), func(k *stream.Keyed[int32], emit func(Record)) func(Record) {
-		sums := stream.MapState[int64, int64](k, "sums")
+	in := byKey(b.any())
+	declared := stream.DeclareMap[int64, int64](in, "sums")
+	return stream.KeyedProcess(in, b.name("timers"), func(k *stream.Keyed[int32], emit func(Record)) func(Record) {
+		sums := declared.In(k)
 		k.OnTimer(func(t stream.Timer) {
 			sum, _ := sums.Get(t.At)
 			sums.Delete(t.At)
