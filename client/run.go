@@ -388,6 +388,9 @@ func (e *JobFailed) Error() string {
 	if f.TaskName != "" || f.Operator != "" {
 		fmt.Fprintf(&b, ", subtask %d, attempt %d", f.Subtask+1, f.Attempt+1)
 	}
+	if f.RecordTimeMs != nil {
+		fmt.Fprintf(&b, ", record of %s", time.UnixMilli(*f.RecordTimeMs).UTC().Format(time.RFC3339Nano))
+	}
 	if f.Host != "" || f.TaskmanagerId != "" {
 		fmt.Fprintf(&b, "\n  on %s (%s)", f.Host, f.TaskmanagerId)
 	}

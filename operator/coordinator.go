@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"sync"
 )
 
@@ -80,6 +81,7 @@ type CoordinatorHost struct {
 func NewCoordinatorHost(ctx context.Context, c *Context, factories map[string]CoordinatorFactory, subtasks map[string]int) (*CoordinatorHost, error) {
 	h := &CoordinatorHost{parts: map[string]Coordinator{}}
 	for opID, f := range factories {
+		c.Op = slices.Index(c.OpIDs, opID) // what fails is this operator's code
 		part, err := f(&CoordinatorContext{Context: c, OperatorID: opID, Subtasks: subtasks[opID]})
 		if err == nil {
 			h.parts[opID] = part
@@ -90,6 +92,7 @@ func NewCoordinatorHost(ctx context.Context, c *Context, factories map[string]Co
 			return nil, err
 		}
 	}
+	c.Op = -1
 	return h, nil
 }
 

@@ -3,8 +3,11 @@ package operator
 import (
 	"errors"
 	"fmt"
+	"reflect"
+	"runtime"
 
 	"github.com/weft-project/weft/internal/fs"
+	"github.com/weft-project/weft/internal/stacks"
 	"github.com/weft-project/weft/rpc/planpb"
 )
 
@@ -108,6 +111,51 @@ func User(err error) error {
 		return nil
 	}
 	return &Failure{planpb.FailureDomain_USER, err}
+}
+
+// Returned is an error that a function of the author's has returned.
+type Returned struct {
+	err error
+	fn  reflect.Value
+}
+
+// ReturnedBy marks an error as one that fn, a function of the author's, has returned; nil stays nil.
+func ReturnedBy(fn any, err error) error {
+	if err == nil {
+		return nil
+	}
+	return &Returned{err, reflect.ValueOf(fn)}
+}
+
+// ReturnedByMethod is ReturnedBy for a method of a value of the author's type.
+func ReturnedByMethod(v any, method string, err error) error {
+	if err == nil {
+		return nil
+	}
+	r := &Returned{err: err}
+	if m, ok := reflect.TypeOf(v).MethodByName(method); ok {
+		r.fn = m.Func
+	}
+	return r
+}
+
+// Error is the author's sentence.
+func (r *Returned) Error() string { return r.err.Error() }
+
+// Unwrap gives the author's error.
+func (r *Returned) Unwrap() error { return r.err }
+
+// Stack says where the function stands: an error that is returned has no stack of its own.
+func (r *Returned) Stack() string {
+	if r.fn.Kind() != reflect.Func || r.fn.IsNil() {
+		return ""
+	}
+	f := runtime.FuncForPC(r.fn.Pointer())
+	if f == nil {
+		return ""
+	}
+	file, line := f.FileLine(f.Entry())
+	return stacks.Frame(f.Name(), file, line)
 }
 
 // DomainOf gives the domain of an error; unmarked errors are the author's.

@@ -122,9 +122,10 @@ func (x *splitSource[T, S]) answered(r splitReply[S], err error) {
 // begin opens a split.
 func (x *splitSource[T, S]) begin(r splitReply[S]) {
 	s := &openSplit[T]{name: fmt.Sprint(r.Number)}
+	x.c.Op, x.c.Time = x.op, eventtime.None
 	reader, err := x.spec.Open(x.c.Ctx, r.Split, func() { x.c.Post(func() { s.quiet = false }) })
 	if err != nil {
-		x.err = err
+		x.err = ReturnedBy(x.spec.Open, err)
 		return
 	}
 	s.reader, s.emit = reader, x.next
@@ -145,6 +146,7 @@ func (x *splitSource[T, S]) timed(s *openSplit[T]) {
 	x.status()
 	say := func(wm int64) { x.say(s, wm) }
 	s.emit = func(v *T) {
+		x.c.Op = x.op // the functions of the strategy run in the source's name
 		ts := x.c.Time
 		if t.Timestamp != nil {
 			ts = t.Timestamp(v)
@@ -223,7 +225,7 @@ func (x *splitSource[T, S]) Poll() (Status, error) {
 		}
 		switch {
 		case err != nil:
-			return End, err
+			return End, ReturnedByMethod(s.reader, "Read", err)
 		case status == More:
 			s.quiet = false
 		case status == End:
@@ -252,7 +254,8 @@ func (x *splitSource[T, S]) ended(s *openSplit[T]) error {
 		x.status()
 	}
 	x.ask()
-	return s.reader.Close()
+	x.c.Op = x.op
+	return ReturnedByMethod(s.reader, "Close", s.reader.Close())
 }
 
 // Wake is Source's: what wakes this source comes to the task's mailbox.
@@ -285,7 +288,7 @@ type splitDealer[S any] struct {
 // Start is Coordinator's.
 func (d *splitDealer[S]) Start(ctx context.Context) (err error) {
 	d.splits, err = d.plan(ctx, d.c.Subtasks)
-	return err
+	return ReturnedBy(d.plan, err)
 }
 
 // Handle is Coordinator's.

@@ -133,6 +133,9 @@ func (e *JobError) Error() string {
 	if f.Operator != "" {
 		where = fmt.Sprintf(" in operator %q, subtask %d", f.Operator, f.Subtask+1)
 	}
+	if f.RecordTimeMs != nil {
+		where += fmt.Sprintf(", at a record of %s", time.UnixMilli(*f.RecordTimeMs).UTC().Format(time.RFC3339Nano))
+	}
 	text := fmt.Sprintf("the job %s%s: %s", status, where, f.Message)
 	if f.Stack != "" {
 		text += "\n" + f.Stack

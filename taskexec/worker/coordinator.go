@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/weft-project/weft/eventtime"
 	"github.com/weft-project/weft/id"
 	"github.com/weft-project/weft/operator"
 	"github.com/weft-project/weft/rpc/controlpb"
@@ -27,15 +28,19 @@ func (t *task) callCoordinator(ctx context.Context, operatorID string, payload [
 func (t *task) coordinate() error {
 	p := t.r.cfg.Program
 	subtasks := map[string]int{}
+	var names, ids []string
 	for _, v := range p.Graph.GetVertices() {
 		for _, o := range v.GetOperators() {
 			subtasks[o.GetId()] = int(v.GetParallelism())
+			names, ids = append(names, o.GetName()), append(ids, o.GetId())
 		}
 	}
 	t.opctx = &operator.Context{Ctx: t.ctx, Attempt: t.attempt, JobAttempt: t.r.cfg.JobAttempt, JobName: p.Graph.GetName(),
 		TaskName: t.vertex.GetName(), Parallelism: 1, MaxParallelism: 1, Files: t.r.cfg.Files, Log: t.r.cfg.Log,
-		Config: t.r.cfg.Config, Op: -1}
-	host, err := operator.NewCoordinatorHost(t.ctx, t.opctx, p.Coordinators, subtasks)
+		Config: t.r.cfg.Config, Time: eventtime.None, Op: -1, Ops: names, OpIDs: ids}
+	ctx, fail := context.WithCancelCause(t.ctx)
+	defer fail(nil)
+	host, err := operator.NewCoordinatorHost(ctx, t.opctx, p.Coordinators, subtasks)
 	if err != nil {
 		return err
 	}
@@ -44,12 +49,25 @@ func (t *task) coordinate() error {
 		if len(payload) < opIDLen {
 			return nil, fmt.Errorf("coordinator request of %d bytes: expected at least an operator id", len(payload))
 		}
-		return host.Handle(ctx, string(payload[:opIDLen]), from.Subtask, payload[opIDLen:])
+		return t.handle(ctx, host, string(payload[:opIDLen]), from.Subtask, payload[opIDLen:], fail)
 	})
 	defer t.r.cfg.Manager.Handle(service, nil)
 	t.report(controlpb.ExecutionState_STATE_RUNNING, nil)
-	if err := host.Wait(t.ctx); err != nil {
-		return context.Cause(t.ctx)
+	if err := host.Wait(ctx); err != nil {
+		return context.Cause(ctx)
 	}
 	return nil
+}
+
+// handle answers a request. A panic of the author's code is the failure of the coordinator task, not of the subtask that asked
+// and not of the process: the question stays unanswered until the job's other tasks are canceled.
+func (t *task) handle(ctx context.Context, host *operator.CoordinatorHost, op string, subtask int, payload []byte, fail context.CancelCauseFunc) (answer []byte, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			fail(t.panickedIn(op, p))
+			<-ctx.Done()
+			err = ctx.Err()
+		}
+	}()
+	return host.Handle(ctx, op, subtask, payload)
 }

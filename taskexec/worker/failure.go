@@ -4,9 +4,11 @@ import (
 	"errors"
 	"fmt"
 	"runtime/debug"
-	"strings"
+	"slices"
 	"time"
 
+	"github.com/weft-project/weft/eventtime"
+	"github.com/weft-project/weft/internal/stacks"
 	"github.com/weft-project/weft/operator"
 	"github.com/weft-project/weft/rpc/planpb"
 )
@@ -32,54 +34,21 @@ func (t *task) panicked(p any) error {
 	if err, ok := operator.Aborted(p); ok {
 		return err
 	}
-	e := &panicError{text: fmt.Sprint(p), stack: userStack(string(debug.Stack()))}
+	e := &panicError{text: fmt.Sprint(p), stack: stacks.Author(string(debug.Stack()))}
 	if t.opctx != nil {
 		e.op = t.opctx.OpName()
 	}
 	return e
 }
 
-// userStack keeps the frames of a stack from the panic up to the engine's first: those are the author's.
-func userStack(stack string) string {
-	lines := strings.Split(strings.TrimSpace(stack), "\n")
-	start := 0
-	for i, l := range lines {
-		if strings.HasPrefix(l, "panic(") {
-			start = i + 2
-		}
+// panickedIn is panicked for the code of an operator that runs in the coordinator task, in a goroutine of a request.
+func (t *task) panickedIn(opID string, p any) error {
+	err := t.panicked(p)
+	var e *panicError
+	if i := slices.Index(t.opctx.OpIDs, opID); i >= 0 && errors.As(err, &e) {
+		e.op = t.opctx.Ops[i]
 	}
-	var out []string
-	for i := start; i+1 < len(lines); i += 2 {
-		fn, at := lines[i], strings.TrimSpace(lines[i+1])
-		if strings.HasPrefix(fn, "runtime.") && len(out) == 0 {
-			continue // the runtime's own frames of an index or nil error
-		}
-		if isEngine(fn) {
-			break
-		}
-		if cut := strings.LastIndex(at, " +0x"); cut > 0 {
-			at = at[:cut]
-		}
-		if paren := strings.LastIndex(fn, "("); paren > 0 {
-			fn = fn[:paren]
-		}
-		out = append(out, "\tat "+fn+" ("+at+")")
-	}
-	return strings.Join(out, "\n")
-}
-
-func isEngine(fn string) bool {
-	const module = "github.com/weft-project/weft/"
-	if !strings.HasPrefix(fn, module) {
-		return false
-	}
-	rest := fn[len(module):]
-	for _, p := range []string{"operator.", "operator/", "state.", "eventtime.", "stream.", "taskexec/", "connector/", "codec."} {
-		if strings.HasPrefix(rest, p) {
-			return true
-		}
-	}
-	return false
+	return err
 }
 
 // failure describes an error for the protocol.
@@ -89,6 +58,13 @@ func (t *task) failure(err error) *planpb.Failure {
 		Host: t.r.cfg.Host, TaskmanagerId: t.r.cfg.TaskManager, TimestampMs: time.Now().UnixMilli()}
 	if t.opctx != nil {
 		f.Operator = t.opctx.OpName()
+		if t.opctx.Op >= 0 && t.opctx.Time != eventtime.None {
+			f.RecordTimeMs = &t.opctx.Time
+		}
+	}
+	var returned *operator.Returned
+	if errors.As(err, &returned) {
+		f.Stack = returned.Stack()
 	}
 	var p *panicError
 	if errors.As(err, &p) {

@@ -71,6 +71,7 @@ func (t *task) gateLoop() error {
 		if item.Channel < 0 || item.Channel >= len(t.edges) {
 			return fmt.Errorf("gate gave channel %d of %d", item.Channel, len(t.edges))
 		}
+		t.opctx.Op = 0 // what decodes is the first operator's
 		n, err := t.readers[t.edges[item.Channel]].Process(item)
 		if err != nil {
 			return err
