@@ -7,6 +7,7 @@ import (
 	"github.com/weft-project/weft/am/spec"
 	"github.com/weft-project/weft/config"
 	"github.com/weft-project/weft/internal/hadoop/token"
+	"github.com/weft-project/weft/rest/access"
 	"github.com/weft-project/weft/yarnrpc"
 )
 
@@ -15,6 +16,10 @@ import (
 func taskManagerLaunch(m *spec.Manifest, c *config.Config, sizes spec.Sizes, jobManager string, credentials func() *token.Credentials) (func(yarnrpc.Container) yarnrpc.Launch, error) {
 	files := m.LocalResources()
 	manifest, err := m.Encode()
+	if err != nil {
+		return nil, err
+	}
+	view, modify, err := access.ForYARN(c)
 	if err != nil {
 		return nil, err
 	}
@@ -27,7 +32,7 @@ func taskManagerLaunch(m *spec.Manifest, c *config.Config, sizes spec.Sizes, job
 		" 1><LOG_DIR>/taskmanager.out 2><LOG_DIR>/taskmanager.err"
 	return func(yarnrpc.Container) yarnrpc.Launch {
 		return yarnrpc.Launch{Files: files, Environment: env, Commands: []string{command}, Credentials: forTaskManagers(credentials()),
-			ViewACL: config.Get(c, config.ViewACLs), ModifyACL: config.Get(c, config.ModifyACLs)}
+			ViewACL: view, ModifyACL: modify}
 	}, nil
 }
 

@@ -222,7 +222,7 @@ func (a *application) serve(ctx context.Context, control, clients net.Listener) 
 	if err != nil {
 		return err
 	}
-	server, err := a.server(jm.Backend())
+	server, err := a.server(ctx, jm.Backend())
 	if err != nil {
 		return err
 	}
@@ -280,12 +280,16 @@ func (a *application) end(ended outcome, runErr error) error {
 }
 
 // server makes the REST server with its pages.
-func (a *application) server(backend rest.Backend) (*rest.Server, error) {
+func (a *application) server(ctx context.Context, backend rest.Backend) (*rest.Server, error) {
 	pages, err := web.New(web.Options{Backend: backend, LogDir: a.LogDir, Log: a.Log, Refresh: config.Get(a.config, config.PageRefresh)})
 	if err != nil {
 		return nil, err
 	}
 	jars, err := a.jars()
+	if err != nil {
+		return nil, err
+	}
+	uploads, err := a.newBlobs(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -298,7 +302,7 @@ func (a *application) server(backend rest.Backend) (*rest.Server, error) {
 		return nil, err
 	}
 	return rest.NewServer(rest.Options{
-		Backend: backend, Jars: jars, KeepProgram: a.keepProgram, Token: a.secret.Derive("rest-owner").Hex(), NoAuth: config.Get(a.config, config.RESTAuth) == "none",
+		Backend: backend, Blobs: uploads, Jars: jars, KeepProgram: a.keepProgram, Token: a.secret.Derive("rest-owner").Hex(), NoAuth: config.Get(a.config, config.RESTAuth) == "none",
 		ProxyHosts: proxyHosts(a.hadoop), Authoriser: authoriser, Identifier: identifier, LogDir: a.LogDir, Pages: pages, Log: a.Log,
 	})
 }

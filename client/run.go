@@ -10,6 +10,7 @@ import (
 
 	"github.com/weft-project/weft/config"
 	"github.com/weft-project/weft/id"
+	"github.com/weft-project/weft/internal/fs"
 	"github.com/weft-project/weft/internal/planproc"
 	"github.com/weft-project/weft/rest"
 	"github.com/weft-project/weft/rest/restpb"
@@ -38,6 +39,8 @@ type jobRun struct {
 	bins    *jobBinaries
 	plan    *planProcess
 	binary  *controlpb.BlobRef
+	// foreign: the session is somebody else's, as whom the job runs.
+	foreign bool
 	// ownFiles: the cluster has no shared file system but what paths name.
 	ownFiles bool
 	// results are those of the Execute calls so far (W1).
@@ -67,7 +70,7 @@ func (c *Client) RunJob(ctx context.Context, run Run) error {
 		if r.session, err = c.FindSession(ctx, run.Which); err != nil {
 			return err
 		}
-		r.session.noteOwner(ctx)
+		r.foreign = r.session.noteOwner(ctx)
 	}
 	// The job's main runs while the binary is brought to where the TaskManagers read it.
 	uploaded := make(chan error, 1)
@@ -92,8 +95,9 @@ func (r *jobRun) upload(ctx context.Context) error {
 		_, _, err := r.client.hash(r.bins.cluster)
 		return err
 	}
-	// Only a JobManager without YARN keeps files itself.
-	if r.session.App.IsZero() {
+	// What lies in our directories in HDFS, the owner of another's session cannot read: the JobManager takes it as the owner. One that was
+	// named by its address may be one without YARN, or another's.
+	if r.session.App.IsZero() || r.foreign {
 		if done, err := r.uploadToJobManager(ctx); err != nil || done {
 			return err
 		}
@@ -279,7 +283,11 @@ func (r *jobRun) checkFiles(ctx context.Context, g *planpb.JobGraph) error {
 	if err != nil {
 		return err
 	}
-	return explainStore(ofJob(planproc.CheckFiles(ctx, stores, g)))
+	err = planproc.CheckFiles(ctx, stores, g)
+	if r.foreign && errors.Is(err, fs.ErrPermission) {
+		return nil // what we may not look at the session's owner may
+	}
+	return explainStore(ofJob(err))
 }
 
 // jobEnvironment is what workers get of the client's environment.

@@ -127,12 +127,14 @@ func (c *Client) user() string {
 	return c.localUser()
 }
 
-// noteOwner says as whom a job will run in a session of somebody else.
-func (s *Session) noteOwner(ctx context.Context) {
+// noteOwner says as whom a job will run in a session of somebody else; foreign tells that it is one.
+func (s *Session) noteOwner(ctx context.Context) (foreign bool) {
 	cluster, err := s.rest.Cluster(ctx)
 	if me := s.client.user(); err == nil && cluster.User != "" && cluster.User != me {
 		s.client.Console.Say("Note: submitting to a session means running as its owner: this job runs as %s, with all that %s may do in HDFS, not as %s", cluster.User, cluster.User, me)
+		return true
 	}
+	return false
 }
 
 // tokens gets the delegation tokens that the application needs; nil on a cluster that has none.

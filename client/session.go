@@ -20,6 +20,7 @@ import (
 	"github.com/weft-project/weft/config"
 	hadoopconf "github.com/weft-project/weft/internal/hadoop/conf"
 	"github.com/weft-project/weft/rest"
+	"github.com/weft-project/weft/rest/access"
 	"github.com/weft-project/weft/security"
 	"github.com/weft-project/weft/yarnrpc"
 )
@@ -404,6 +405,10 @@ func (d *deployment) submission(m *spec.Manifest) (yarnrpc.Submission, error) {
 	if err != nil {
 		return yarnrpc.Submission{}, err
 	}
+	view, modify, err := access.ForYARN(c)
+	if err != nil {
+		return yarnrpc.Submission{}, &Failure{ExitUsage, err}
+	}
 	name := config.Get(c, config.ApplicationName)
 	if name == "" {
 		name = d.kind.name
@@ -432,8 +437,8 @@ func (d *deployment) submission(m *spec.Manifest) (yarnrpc.Submission, error) {
 			Files:       m.MasterResources(),
 			Environment: env,
 			Commands:    []string{"exec ./" + spec.Binary + " jobmanager --log-dir <LOG_DIR> 1><LOG_DIR>/jobmanager.out 2><LOG_DIR>/jobmanager.err"},
-			ViewACL:     config.Get(c, config.ViewACLs),
-			ModifyACL:   config.Get(c, config.ModifyACLs),
+			ViewACL:     view,
+			ModifyACL:   modify,
 		},
 	}
 	for _, t := range strings.Split(config.Get(c, config.ApplicationTags), ",") {

@@ -1,6 +1,7 @@
 package client
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -117,13 +118,13 @@ func (r *jobRun) uploadToJobManager(ctx context.Context) (done bool, err error) 
 	if err != nil {
 		return false, fmt.Errorf("upload the job: %w", err)
 	}
-	present, kept, err := r.session.rest.HasBlob(ctx, hash)
+	status, kept, err := r.session.rest.HasBlob(ctx, hash)
 	if err != nil || !kept {
 		return false, r.session.explain(ctx, err)
 	}
-	r.binary = &controlpb.BlobRef{Sha256: hash, Size: size, Uri: blobURI, Name: r.bins.name}
+	r.binary = &controlpb.BlobRef{Sha256: hash, Size: size, Uri: cmp.Or(status.URI, blobURI), Name: r.bins.name}
 	r.ownFiles = true
-	if present {
+	if status.Present {
 		return true, nil
 	}
 	f, err := os.Open(r.bins.cluster)

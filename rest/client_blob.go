@@ -8,14 +8,14 @@ import (
 	"net/http"
 )
 
-// HasBlob asks whether an uploaded file is there. kept is false where the JobManager keeps no files.
-func (c *Client) HasBlob(ctx context.Context, sha256 string) (present, kept bool, err error) {
-	status, err := get[BlobStatus](ctx, c, "/weft/blobs/"+sha256)
+// HasBlob asks whether an uploaded file is there, and where it is or would be. kept is false where the JobManager keeps no files.
+func (c *Client) HasBlob(ctx context.Context, sha256 string) (status BlobStatus, kept bool, err error) {
+	status, err = get[BlobStatus](ctx, c, "/weft/blobs/"+sha256)
 	var answer *Error
 	if errors.As(err, &answer) && answer.Status == http.StatusNotFound {
-		return false, false, nil
+		return BlobStatus{}, false, nil
 	}
-	return status.Present, true, err
+	return status, true, err
 }
 
 // PutBlob uploads a file of this hash and size.

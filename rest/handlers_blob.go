@@ -15,6 +15,13 @@ type Blobs interface {
 	Put(sha256 string, size int64, in io.Reader) error
 }
 
+// SharedBlobs are Blobs in a file system that the TaskManagers share.
+type SharedBlobs interface {
+	Blobs
+	// URI is where a file of this hash is, or would be.
+	URI(sha256 string) string
+}
+
 // BadBlob is the error of Blobs.Put for content that is not what it was said to be.
 type BadBlob interface {
 	error
@@ -31,22 +38,34 @@ const (
 // BlobStatus answers whether an uploaded file is there.
 type BlobStatus struct {
 	Present bool `json:"present"`
+	// URI is what a submission names the file by, where TaskManagers do not get it from the JobManager.
+	URI string `json:"uri,omitempty"`
 }
 
-// errNoBlobs answers where jobs are uploaded to a shared file system.
+// errNoBlobs answers on clusters that take no jobs.
 func errNoBlobs() error {
-	return NotFound("this JobManager keeps no files: its cluster has a shared file system")
+	return NotFound("this JobManager keeps no files: its cluster is there for one program")
+}
+
+// blobStatus is what is said of a file.
+func (s *Server) blobStatus(hash string, present bool) *BlobStatus {
+	status := &BlobStatus{Present: present}
+	if shared, ok := s.blobs.(SharedBlobs); ok {
+		status.URI = shared.URI(hash)
+	}
+	return status
 }
 
 func handleBlobStatus(s *Server, w http.ResponseWriter, r *http.Request) error {
 	if s.blobs == nil {
 		return errNoBlobs()
 	}
-	here, err := s.blobs.Has(r.PathValue("sha256"))
+	hash := r.PathValue("sha256")
+	here, err := s.blobs.Has(hash)
 	if err != nil {
-		return Invalid("%v", err)
+		return blobError(hash, err)
 	}
-	return writeJSON(w, &BlobStatus{Present: here})
+	return writeJSON(w, s.blobStatus(hash, here))
 }
 
 func handleBlobUpload(s *Server, w http.ResponseWriter, r *http.Request) error {
@@ -55,7 +74,7 @@ func handleBlobUpload(s *Server, w http.ResponseWriter, r *http.Request) error {
 	}
 	hash := r.PathValue("sha256")
 	if _, err := s.blobs.Has(hash); err != nil {
-		return Invalid("%v", err)
+		return blobError(hash, err)
 	}
 	switch {
 	case r.ContentLength < 0:
@@ -70,13 +89,17 @@ func handleBlobUpload(s *Server, w http.ResponseWriter, r *http.Request) error {
 			return err
 		}
 	}
-	err := s.blobs.Put(hash, r.ContentLength, r.Body)
+	if err := s.blobs.Put(hash, r.ContentLength, r.Body); err != nil {
+		return blobError(hash, err)
+	}
+	return writeJSON(w, s.blobStatus(hash, true))
+}
+
+// blobError tells a wrong request from what went wrong here.
+func blobError(hash string, err error) error {
 	var bad BadBlob
 	if errors.As(err, &bad) {
-		return Invalid("file %s: %v", hash, err)
+		return Invalid("file %.80s: %v", hash, err)
 	}
-	if err != nil {
-		return err
-	}
-	return writeJSON(w, &BlobStatus{Present: true})
+	return err
 }

@@ -60,7 +60,7 @@ type Options struct {
 	LogName string
 	// Pages serves / and /ui/ and all below it; nil for a server without pages.
 	Pages http.Handler
-	// Blobs keeps uploaded files; nil where there is a shared file system.
+	// Blobs keeps uploaded files, itself or in a shared file system (SharedBlobs); nil for clusters that take none.
 	Blobs Blobs
 	// Jars keeps uploaded programs; nil for clusters that take none, such as those of one job.
 	Jars *Jars

@@ -40,6 +40,31 @@ func names(list string) []string {
 	return out
 }
 
+// Union names whom either list names.
+func (a ACL) Union(b ACL) ACL {
+	merge := func(x, y []string) []string {
+		out := slices.Clone(x)
+		for _, n := range y {
+			if !slices.Contains(out, n) {
+				out = append(out, n)
+			}
+		}
+		return out
+	}
+	return ACL{all: a.all || b.all, users: merge(a.users, b.users), groups: merge(a.groups, b.groups)}
+}
+
+// String writes the list as Hadoop does; it is empty for one that names nobody.
+func (a ACL) String() string {
+	switch {
+	case a.all:
+		return "*"
+	case len(a.groups) == 0:
+		return strings.Join(a.users, ",")
+	}
+	return strings.Join(a.users, ",") + " " + strings.Join(a.groups, ",")
+}
+
 // All tells a list that names everybody.
 func (a ACL) All() bool { return a.all }
 

@@ -72,6 +72,17 @@ func New(c *config.Config, hadoop *hadoopconf.Conf, owner string, source GroupSo
 	return r, nil
 }
 
+// ForYARN gives the lists as YARN gets them with the application: who may modify may view, which YARN does not conclude by itself.
+func ForYARN(c *config.Config) (view, modify string, err error) {
+	var lists [2]security.ACL
+	for i, o := range []*config.Option[string]{config.ViewACLs, config.ModifyACLs} {
+		if lists[i], err = security.ParseACL(config.Get(c, o)); err != nil {
+			return "", "", fmt.Errorf("%s: %w", o.Key, err)
+		}
+	}
+	return lists[0].Union(lists[1]).String(), lists[1].String(), nil
+}
+
 // Rights is rest.Authoriser's.
 func (r *Rights) Rights(ctx context.Context, user string) (rest.Rights, error) {
 	if user == r.owner {

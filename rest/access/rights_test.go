@@ -112,3 +112,24 @@ func TestGroupsAreRemembered(t *testing.T) {
 	look("owner", true)
 	look("ada", true)
 }
+
+// YARN is told that who may modify may view, in its own way of writing.
+func TestListsForYARN(t *testing.T) {
+	for _, c := range []struct{ view, modify, wantView, wantModify string }{
+		{"", "", "", ""}, {"", "ann", "ann", "ann"}, {"ann,bob staff", "bob,cy ops", "ann,bob,cy staff,ops", "bob,cy ops"},
+		{"*", "ann", "*", "ann"}, {"ann", "*", "*", "*"}, {" staff", " staff", " staff", " staff"},
+	} {
+		conf := config.New()
+		conf.Set(config.CommandLine, config.ViewACLs.Key, c.view, "-D")
+		conf.Set(config.CommandLine, config.ModifyACLs.Key, c.modify, "-D")
+		view, modify, err := ForYARN(conf)
+		if err != nil || view != c.wantView || modify != c.wantModify {
+			t.Errorf("%+v: %q, %q, %v", c, view, modify, err)
+		}
+	}
+	conf := config.New()
+	conf.Set(config.CommandLine, config.ModifyACLs.Key, "ann ops more", "-D")
+	if _, _, err := ForYARN(conf); err == nil || !strings.Contains(err.Error(), config.ModifyACLs.Key) {
+		t.Error(err)
+	}
+}
