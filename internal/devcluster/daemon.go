@@ -28,6 +28,8 @@ const (
 	kindResourceManager daemonKind = "resourcemanager"
 	kindNodeManager     daemonKind = "nodemanager"
 	kindKDC             daemonKind = "kdc"
+	// kindKDCAhead is started by StartDaemon only.
+	kindKDCAhead daemonKind = KDCAhead
 )
 
 // mainClass and heap (MiB; the second with FullJIT) of each kind.
@@ -78,6 +80,9 @@ func (c *Cluster) daemonNames() []daemonName {
 
 func (c *Cluster) daemon(name string) (daemonName, error) {
 	var known []string
+	if name == KDCAhead && c.state.Kerberos != nil {
+		return daemonName{kind: kindKDCAhead}, nil
+	}
 	for _, d := range c.daemonNames() {
 		if d.String() == name {
 			return d, nil
@@ -95,6 +100,11 @@ func (c *Cluster) StartDaemon(ctx context.Context, name string) error {
 	}
 	if p, ok := c.running(d); ok {
 		return fmt.Errorf("devcluster: %s already runs as pid %d", name, p.pid)
+	}
+	if d.kind == kindKDCAhead {
+		if err := ensureFakeTime(ctx, c.log); err != nil {
+			return fmt.Errorf("devcluster: %w", err)
+		}
 	}
 	if err := c.spawn(d); err != nil {
 		return fmt.Errorf("devcluster: %w", err)
@@ -225,7 +235,7 @@ func (c *Cluster) spawn(d daemonName) error {
 
 // command is a daemon's command line and environment.
 func (c *Cluster) command(d daemonName) (*exec.Cmd, error) {
-	if d.kind == kindKDC {
+	if d.kind == kindKDC || d.kind == kindKDCAhead {
 		return c.kdcCommand(d)
 	}
 	kind := daemonKinds[d.kind]

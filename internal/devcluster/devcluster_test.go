@@ -193,3 +193,30 @@ func TestOpenWithoutCluster(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 }
+
+// What a daemon of a secured cluster has on its command line beyond its configuration, and a KDC with another clock.
+func TestSecuredDaemons(t *testing.T) {
+	c := &Cluster{state: state{Dir: "/d", Base: 20000, Kerberos: &Kerberos{Protection: ProtectionPrivacy}}}
+	if flags := c.secureDaemonFlags(daemonName{kind: kindNameNode}); len(flags) != 0 {
+		t.Errorf("one level: %q", flags)
+	}
+	c.state.Kerberos.AnyProtection = true
+	for kind, want := range map[daemonKind]int{kindKDC: 0, kindKDCAhead: 0, kindNameNode: 2, kindResourceManager: 2, kindNodeManager: 2, kindDataNode: 3} {
+		flags := c.secureDaemonFlags(daemonName{kind: kind})
+		if len(flags) != want || want > 0 && flags[0] != "-Dhadoop.rpc.protection=privacy,integrity,authentication" {
+			t.Errorf("%s: %q", kind, flags)
+		}
+	}
+	for _, d := range c.daemonNames() {
+		if d.kind == kindKDCAhead {
+			t.Error("the KDC with another clock is started without being asked for")
+		}
+	}
+	if d, err := c.daemon(KDCAhead); err != nil || d.String() != KDCAhead {
+		t.Errorf("%v, %v", d, err)
+	}
+	c.state.Kerberos = nil
+	if _, err := c.daemon(KDCAhead); err == nil {
+		t.Error("a KDC of a cluster without Kerberos")
+	}
+}

@@ -4,7 +4,8 @@
 // Reading order: [Options] and [Start] (cluster.go), [Shared] and [Private] for tests (testing.go), [Cluster]'s methods
 // for daemons (daemon.go), containers (containers.go) and HDFS (webhdfs.go); then what they rest on: install.go and
 // jars.go (a JDK, Maven, the jars), ports.go (a block of ports of one's own), conf.go (the Hadoop configuration),
-// kerberos.go and kerberosconf.go (a KDC and what a secured cluster adds; [Options].Kerberos, [Cluster.Login]).
+// kerberos.go and kerberosconf.go (a KDC and what a secured cluster adds; [Options].Kerberos, [Cluster.Login]), ahead.go (a KDC
+// with another clock).
 //
 // Invariants:
 //

@@ -43,6 +43,9 @@ const (
 type Kerberos struct {
 	// Protection is that of RPC and of data transfer: authentication, integrity or privacy, the default.
 	Protection string
+	// AnyProtection has the daemons accept every level, so that a client gets the one that its own configuration asks for;
+	// Protection is what the cluster's configuration directory says.
+	AnyProtection bool
 	// TicketLife and TicketRenew bound the tickets of users: life (default 10 h) and renewable life (default 7 days).
 	TicketLife, TicketRenew time.Duration
 	// TokenRenew is how long a delegation token lives without being renewed (default 1 day), TokenLife at most (default 7 days).
@@ -84,6 +87,9 @@ func (k *Kerberos) withDefaults() (*Kerberos, error) {
 // serviceHosts are the names under which services are reached; web servers by address, too.
 var serviceHosts = []string{"localhost", "127.0.0.1", rmWebHost}
 
+// anyProtection is what a daemon accepts with AnyProtection, the preferred first: among each other they take that.
+const anyProtection = ProtectionPrivacy + "," + ProtectionIntegrity + "," + ProtectionAuthentication
+
 // kerberosPrograms are what the KDC is made of, with the Debian packages that bring it.
 var kerberosPrograms = map[string]string{
 	"krb5kdc": "krb5-kdc", "kdb5_util": "krb5-kdc", "kadmin.local": "krb5-admin-server", "kinit": "krb5-user",
@@ -122,11 +128,17 @@ func ensureKerberos(ctx context.Context, log io.Writer) error {
 // KDC is host:port of the cluster's KDC (UDP and TCP).
 func (c *Cluster) KDC() string { return loopback(c.state.Base + portKDC) }
 
+// KDCAhead is host:port of the KDC whose clock is ahead.
+func (c *Cluster) KDCAhead() string { return loopback(c.state.Base + portKDCAhead) }
+
 // Kerberos tells how the cluster is secured; nil: it is not.
 func (c *Cluster) Kerberos() *Kerberos { return c.state.Kerberos }
 
 // Krb5Conf is the krb5.conf of the cluster's realms (KRB5_CONFIG).
 func (c *Cluster) Krb5Conf() string { return c.path("kerberos", "krb5.conf") }
+
+// Krb5ConfAhead is the same with the KDC whose clock is ahead ([KDCAhead]).
+func (c *Cluster) Krb5ConfAhead() string { return c.path("kerberos", "krb5-ahead.conf") }
 
 // Keytab is the key table of a user of a secured cluster.
 func (c *Cluster) Keytab(user string) string { return c.path("kerberos", user+".keytab") }
@@ -177,7 +189,8 @@ func (c *Cluster) layOutKerberos(ctx context.Context) error {
 	secret := make([]byte, 32)
 	_, _ = rand.Read(secret) // never fails on the supported platforms
 	files := map[string]string{
-		"krb5.conf": c.krb5Conf(), "kdc.conf": c.kdcConf(), "http-secret": hex.EncodeToString(secret), "hosts": hosts("127.0.0.1"), "hosts-web": hosts(rmWebHost),
+		"krb5.conf": c.krb5Conf(c.KDC()), "kdc.conf": c.kdcConf(c.KDC()),
+		"krb5-ahead.conf": c.krb5Conf(c.KDCAhead()), "kdc-ahead.conf": c.kdcConf(c.KDCAhead()), "http-secret": hex.EncodeToString(secret), "hosts": hosts("127.0.0.1"), "hosts-web": hosts(rmWebHost),
 	}
 	for name, content := range files {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600); err != nil {
@@ -293,10 +306,19 @@ func (c *Cluster) kdcCommand(d daemonName) (*exec.Cmd, error) {
 	if c.state.Kerberos.SecondRealm {
 		args = append(args, "-r", SecondRealm)
 	}
-	return &exec.Cmd{Path: path, Args: args, Env: append(c.environ(), c.kdcEnv()...)}, nil
+	cmd := &exec.Cmd{Path: path, Args: args, Env: append(c.environ(), c.kdcEnv()...)}
+	if d.kind == kindKDCAhead {
+		fake, err := fakeTime()
+		if err != nil {
+			return nil, err
+		}
+		cmd.Env = append(cmd.Env, "KRB5_KDC_PROFILE="+c.path("kerberos", "kdc-ahead.conf"), "LD_PRELOAD="+fake,
+			fmt.Sprintf("FAKETIME=+%ds", int(aheadBy.Seconds())), "FAKETIME_DONT_FAKE_MONOTONIC=1")
+	}
+	return cmd, nil
 }
 
-func (c *Cluster) krb5Conf() string {
+func (c *Cluster) krb5Conf(kdc string) string {
 	realms := []string{Realm}
 	if c.state.Kerberos.SecondRealm {
 		realms = append(realms, SecondRealm)
@@ -309,15 +331,15 @@ func (c *Cluster) krb5Conf() string {
 		" permitted_enctypes = aes256-cts-hmac-sha1-96 aes128-cts-hmac-sha1-96\n"+
 		"[realms]\n", Realm, int(c.state.Kerberos.TicketLife.Seconds()), int(c.state.Kerberos.TicketRenew.Seconds()))
 	for _, r := range realms {
-		fmt.Fprintf(&b, " %s = {\n  kdc = %s\n }\n", r, c.KDC())
+		fmt.Fprintf(&b, " %s = {\n  kdc = %s\n }\n", r, kdc)
 	}
 	fmt.Fprintf(&b, "[domain_realm]\n localhost = %s\n 127.0.0.1 = %s\n %s = %s\n", Realm, Realm, rmWebHost, Realm)
 	return b.String()
 }
 
-func (c *Cluster) kdcConf() string {
+func (c *Cluster) kdcConf(listen string) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "[kdcdefaults]\n kdc_listen = %s\n kdc_tcp_listen = %s\n[realms]\n", c.KDC(), c.KDC())
+	fmt.Fprintf(&b, "[kdcdefaults]\n kdc_listen = %s\n kdc_tcp_listen = %s\n[realms]\n", listen, listen)
 	for _, r := range []string{Realm, SecondRealm} {
 		dir := c.path("kerberos", r)
 		fmt.Fprintf(&b, " %s = {\n  database_name = %s/principal\n  key_stash_file = %s/stash\n  acl_file = %s/acl\n"+

@@ -91,9 +91,16 @@ func (c *Cluster) secureFlags(kind daemonKind) []string {
 
 // secureDaemonFlags are settings of one secured daemon, as -D arguments of its main class.
 func (c *Cluster) secureDaemonFlags(d daemonName) []string {
-	if c.state.Kerberos == nil || d.kind != kindDataNode {
+	if c.state.Kerberos == nil || d.kind == kindKDC || d.kind == kindKDCAhead {
 		return nil
 	}
+	var flags []string
+	if c.state.Kerberos.AnyProtection {
+		flags = []string{"-Dhadoop.rpc.protection=" + anyProtection, "-Ddfs.data.transfer.protection=" + anyProtection}
+	}
+	if d.kind != kindDataNode {
+		return flags
+	}
 	// A DataNode wants a privileged port, or https beside SASL; the protocol under test does not change by plain http.
-	return []string{fmt.Sprintf("-D%s=true", "ignore.secure.ports.for.testing")}
+	return append(flags, fmt.Sprintf("-D%s=true", "ignore.secure.ports.for.testing"))
 }

@@ -26,6 +26,7 @@ const (
 	portRMAdmin
 	portRMWeb
 	portKDC
+	portKDCAhead
 	portDN0 = 10 // data, ipc, http for each DataNode
 	portNM0 = 30 // container manager, localizer, web for each NodeManager
 )

@@ -48,8 +48,12 @@ func (c *Cluster) waitDaemon(ctx context.Context, d daemonName) error {
 // serves asks whether a daemon is ready; the error says why it is not.
 func (c *Cluster) serves(ctx context.Context, d daemonName) (bool, error) {
 	switch d.kind {
-	case kindKDC:
-		conn, err := (&net.Dialer{Timeout: httpTimeout}).DialContext(ctx, "tcp", c.KDC())
+	case kindKDC, kindKDCAhead:
+		address := c.KDC()
+		if d.kind == kindKDCAhead {
+			address = c.KDCAhead()
+		}
+		conn, err := (&net.Dialer{Timeout: httpTimeout}).DialContext(ctx, "tcp", address)
 		if err != nil {
 			return false, err
 		}
