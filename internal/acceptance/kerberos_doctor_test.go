@@ -1,4 +1,4 @@
-//go:build realhadoop && long
+//go:build realhadoop
 
 package acceptance
 
@@ -27,10 +27,7 @@ func doctorSecured(t *testing.T, c *devcluster.Cluster) {
 	if n := strings.Count(r.stdout, "(privacy)"); n != 2 || strings.Contains(r.stdout, "warning") {
 		t.Errorf("%d servers with privacy, expected 2: %s", n, r)
 	}
-	restore := u.withConf(">privacy<", ">authentication<")
-	u.fails(2, []string{"problem  ResourceManager", "problem  NameNode", "no common level of protection", "hadoop.rpc.protection"}, "weft", "doctor")
-	restore()
-	restore = u.withConf(">kerberos<", ">simple<")
+	restore := u.withConf(">kerberos<", ">simple<")
 	u.fails(2, []string{"problem  ResourceManager", "KERBEROS GSSAPI only", "hadoop.security.authentication"}, "weft", "doctor")
 	restore()
 }

@@ -12,9 +12,6 @@ import (
 	"github.com/weft-project/weft/security/identity"
 )
 
-// outlived bounds the time in which several lives of tokens pass.
-const outlived = 20 * time.Minute
-
 // A job outlives several delegation tokens and tickets, and loses no record. make test-all runs this test: it takes minutes,
 // whatever the machine.
 func TestTokensOutlived(t *testing.T) {
@@ -47,18 +44,19 @@ func TestTokensOutlived(t *testing.T) {
 	}
 }
 
-// A cluster of its own for each of the lower levels of protection (TestKerberos has the highest): what was agreed on, and a job.
+// A cluster of its own for each of the lower levels of protection, which takes no other: what was agreed on, and a job.
 func TestLowerProtection(t *testing.T) {
-	for level, agreed := range map[string]string{
-		devcluster.ProtectionAuthentication: "protection auth (authentication only)", devcluster.ProtectionIntegrity: "protection auth-int (integrity)",
-	} {
+	for level, agreed := range agreedLevels {
 		t.Run(level, func(t *testing.T) {
 			c := devcluster.Private(t, devcluster.Options{NodeManagers: 1, Kerberos: &devcluster.Kerberos{Protection: level}})
 			u := newSecured(t, c, devcluster.Owner)
 			u.kinit()
-			if looked := u.ok("weft", "doctor"); strings.Count(looked.stdout, agreed) < 2 {
-				t.Errorf("%q is not there for each server: %s", agreed, looked)
+			if looked := u.ok("weft", "doctor"); strings.Count(looked.stdout, agreed.said) < 2 {
+				t.Errorf("%q is not there for each server: %s", agreed.said, looked)
 			}
+			restore := u.withConf(">"+level+"<", ">privacy<")
+			u.fails(2, []string{"problem  ResourceManager", "problem  NameNode", "no common level of protection", "hadoop.rpc.protection"}, "weft", "doctor")
+			restore()
 			in := text(300, 1)
 			u.ok("weft", "run", "-m", "yarn-cluster", "-yjm", "512", "-ytm", "1024", u.example("wordcount"), "-input", u.put("in.txt", in), "-output", u.out("counts"))
 			u.same("counts", u.lines(u.out("counts")), count(in))
