@@ -35,6 +35,8 @@ func (c *Client) appDir(app yarnrpc.ApplicationID) string {
 const (
 	tokenFile   = "token"
 	addressFile = "rest"
+	// readTokenFile is for programs that may read only.
+	readTokenFile = "read-token"
 )
 
 // remember stores the token and, when known, the address of an application.
@@ -45,6 +47,11 @@ func (c *Client) remember(app yarnrpc.ApplicationID, token, address string) erro
 	}
 	if err := writePrivate(filepath.Join(dir, tokenFile), []byte(token+"\n")); err != nil {
 		return err
+	}
+	if token != "" {
+		if err := writePrivate(filepath.Join(dir, readTokenFile), []byte(rest.ReadToken(token)+"\n")); err != nil {
+			return err
+		}
 	}
 	if address == "" {
 		return nil

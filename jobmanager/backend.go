@@ -2,7 +2,6 @@ package jobmanager
 
 import (
 	"context"
-	"sort"
 	"time"
 
 	"github.com/weft-project/weft/graph/execution"
@@ -10,7 +9,6 @@ import (
 	"github.com/weft-project/weft/rest"
 	"github.com/weft-project/weft/rest/jobview"
 	"github.com/weft-project/weft/rest/restpb"
-	"github.com/weft-project/weft/rpc/planpb"
 )
 
 // backend answers REST from the loop's state.
@@ -63,16 +61,7 @@ func (b *backend) Overview(ctx context.Context) (rest.Overview, error) {
 			o.SlotsAvailable += tm.free()
 		}
 		for _, j := range b.m.order {
-			switch j.x.Status {
-			case planpb.JobStatus_FINISHED:
-				o.JobsFinished++
-			case planpb.JobStatus_FAILED:
-				o.JobsFailed++
-			case planpb.JobStatus_CANCELED:
-				o.JobsCancelled++
-			default:
-				o.JobsRunning++
-			}
+			jobview.Count(&o, j.x.Status)
 		}
 		return o, nil
 	})
@@ -80,12 +69,7 @@ func (b *backend) Overview(ctx context.Context) (rest.Overview, error) {
 
 // Config is Backend's.
 func (b *backend) Config(context.Context) ([]rest.ConfigEntry, error) {
-	var out []rest.ConfigEntry
-	for k, v := range b.m.o.Config.Map() {
-		out = append(out, rest.ConfigEntry{Key: k, Value: v})
-	}
-	sort.Slice(out, func(i, j int) bool { return out[i].Key < out[j].Key })
-	return out, nil
+	return jobview.ConfigEntries(b.m.o.Config.Map()), nil
 }
 
 // Jobs is Backend's: running jobs first, then the newest.
@@ -149,12 +133,8 @@ func (b *backend) TaskManager(ctx context.Context, name string) (rest.TaskManage
 // Metrics is Backend's.
 func (b *backend) Metrics(ctx context.Context, s rest.MetricScope) ([]rest.Metric, error) {
 	switch s.Kind {
-	case rest.ScopeJob:
-		return withJob(ctx, b.m, s.Job, func(v *jobview.Job) ([]rest.Metric, error) { return jobview.JobMetrics(v, nowMs()), nil })
-	case rest.ScopeVertex:
-		return withJob(ctx, b.m, s.Job, func(v *jobview.Job) ([]rest.Metric, error) { return jobview.VertexMetrics(v, s.Vertex) })
-	case rest.ScopeSubtask:
-		return withJob(ctx, b.m, s.Job, func(v *jobview.Job) ([]rest.Metric, error) { return jobview.SubtaskMetrics(v, s.Vertex, s.Subtask) })
+	case rest.ScopeJob, rest.ScopeVertex, rest.ScopeSubtask:
+		return withJob(ctx, b.m, s.Job, func(v *jobview.Job) ([]rest.Metric, error) { return jobview.Metrics(v, s, nowMs()) })
 	case rest.ScopeTaskManager:
 		return query(ctx, b.m, func() ([]rest.Metric, error) {
 			tm := b.m.tms[s.TaskManager]

@@ -30,6 +30,10 @@ type taskManager struct {
 	cancel   context.CancelCauseFunc
 	heard    time.Time
 	rss      int64
+	// process are the figures of its processes, heard last at measuredAt; cpuLoad is what they used of their cores just before.
+	process    *controlpb.ProcessMetrics
+	measuredAt time.Time
+	cpuLoad    float64
 	// slots holds the job of each slot; nil is free.
 	slots     []*job
 	idleSince time.Time
@@ -186,8 +190,14 @@ func (m *JobManager) receive(tm *taskManager, msg *controlpb.FromTaskManager) {
 				// What a task said at its end is final; a heartbeat may carry what its worker said before.
 				if a := j.x.Find(t.GetAttempt()); a != nil && !execution.TaskEnded(a.State) {
 					a.Metrics = t
+					if list := t.GetAccumulators(); list != nil {
+						a.Accumulators = list
+					}
 				}
 			}
+		}
+		if p := k.Heartbeat.GetProcess(); p != nil {
+			tm.measured(p, tm.heard)
 		}
 		tm.send(&controlpb.ToTaskManager{Kind: &controlpb.ToTaskManager_Heartbeat{Heartbeat: &controlpb.HeartbeatReply{}}})
 	case *controlpb.FromTaskManager_Worker:

@@ -2,14 +2,15 @@ package jobmanager
 
 import (
 	"net"
-	"runtime"
 	"strconv"
 	"time"
 
 	"github.com/weft-project/weft/graph/execution"
+	"github.com/weft-project/weft/internal/procstat"
 	"github.com/weft-project/weft/rest"
 	"github.com/weft-project/weft/rest/jobview"
 	"github.com/weft-project/weft/rest/restpb"
+	"github.com/weft-project/weft/rpc/controlpb"
 	"github.com/weft-project/weft/rpc/planpb"
 )
 
@@ -84,12 +85,23 @@ func (t *taskManager) details() rest.TaskManagerDetails {
 }
 
 func (t *taskManager) metrics() []rest.Metric {
-	return []rest.Metric{
-		{ID: "Status.Weft.Memory.RSS", Value: strconv.FormatInt(t.rss, 10)},
-		{ID: "Status.Weft.Memory.Process", Value: strconv.FormatInt(t.register.GetProcessMemory(), 10)},
-		{ID: "taskSlotsTotal", Value: strconv.Itoa(len(t.slots))},
-		{ID: "taskSlotsAvailable", Value: strconv.Itoa(t.free())},
+	n := func(id string, v int64) rest.Metric { return rest.Metric{ID: id, Value: strconv.FormatInt(v, 10)} }
+	out := []rest.Metric{n("Status.Weft.Memory.RSS", t.rss), n("Status.Weft.Memory.Process", t.register.GetProcessMemory()),
+		n("taskSlotsTotal", int64(len(t.slots))), n("taskSlotsAvailable", int64(t.free()))}
+	if t.process == nil {
+		return out
 	}
+	return append(append(out, rest.Metric{ID: "Status.JVM.CPU.Load", Value: strconv.FormatFloat(t.cpuLoad, 'f', -1, 64)}), jobview.ProcessMetrics(t.process)...)
+}
+
+// measured takes the figures of a heartbeat.
+func (t *taskManager) measured(p *controlpb.ProcessMetrics, now time.Time) {
+	if in := now.Sub(t.measuredAt); t.process != nil && in > 0 {
+		// Workers that have ended take what they have used with them.
+		used := time.Duration(max(0, p.GetCpuMs()-t.process.GetCpuMs())) * time.Millisecond
+		t.cpuLoad = min(1, used.Seconds()/in.Seconds()/max(1, t.register.GetCpuCores()))
+	}
+	t.process, t.measuredAt = p, now
 }
 
 func (m *JobManager) metrics() []rest.Metric {
@@ -103,11 +115,10 @@ func (m *JobManager) metrics() []rest.Metric {
 			running++
 		}
 	}
-	var mem runtime.MemStats
-	runtime.ReadMemStats(&mem)
 	n := func(id string, v int) rest.Metric { return rest.Metric{ID: id, Value: strconv.Itoa(v)} }
 	out := []rest.Metric{n("numRunningJobs", running), n("numRegisteredTaskManagers", len(m.tms)), n("numPendingTaskManagers", len(m.pending)),
-		n("taskSlotsTotal", total), n("taskSlotsAvailable", free), n("Status.Weft.Memory.Heap.Used", int(mem.HeapInuse)), n("Status.Weft.Goroutines", runtime.NumGoroutine())}
+		n("taskSlotsTotal", total), n("taskSlotsAvailable", free)}
+	out = append(out, jobview.ProcessMetrics(procstat.Read())...)
 	if m.o.Driver != nil {
 		if end := m.o.Driver.Overview().TokensEnd; !end.IsZero() {
 			out = append(out, n("Status.Weft.DelegationTokens.SecondsLeft", int(time.Until(end).Seconds())))

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/hmac"
 	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -29,6 +30,8 @@ type principal struct {
 	// proxied tells that the request came through YARN's web proxy. All applications share its origin, so that a page of another
 	// one could have sent it: nothing is changed that way.
 	proxied bool
+	// reader tells that it was the token for reading.
+	reader bool
 	// ticket tells that the Identifier has seen the user. Browsers show tickets by themselves, whosever page makes them ask.
 	ticket bool
 }
@@ -42,7 +45,9 @@ type principalKey struct{}
 type authenticator struct {
 	noAuth bool
 	// token is a digest of the owner's token, so that comparing takes the same time whatever is sent.
-	token      [sha256.Size]byte
+	token [sha256.Size]byte
+	// readToken is a digest of the one that lets read.
+	readToken  [sha256.Size]byte
 	proxies    *proxyHosts
 	authoriser Authoriser
 	identifier Identifier
@@ -56,7 +61,7 @@ func newAuthenticator(o Options) (*authenticator, error) {
 	if len(o.Token) < minToken {
 		return nil, fmt.Errorf("rest server: the owner's token has %d characters, expected at least %d; set security.rest.auth: none to serve without", len(o.Token), minToken)
 	}
-	a := &authenticator{token: sha256.Sum256([]byte(o.Token)), proxies: newProxyHosts(o.ProxyHosts, o.Lookup, o.Log),
+	a := &authenticator{token: sha256.Sum256([]byte(o.Token)), readToken: sha256.Sum256([]byte(ReadToken(o.Token))), proxies: newProxyHosts(o.ProxyHosts, o.Lookup, o.Log),
 		authoriser: o.Authoriser, identifier: o.Identifier, log: o.Log}
 	if a.authoriser == nil {
 		a.authoriser = everybodyReads{}
@@ -75,10 +80,17 @@ func (a *authenticator) identify(w http.ResponseWriter, r *http.Request) (princi
 	if header := r.Header.Get("Authorization"); header != "" {
 		scheme, value, _ := strings.Cut(header, " ")
 		if strings.EqualFold(scheme, "Bearer") {
-			if a.tokenIs(strings.TrimSpace(value)) {
+			value = strings.TrimSpace(value)
+			if a.tokenIs(value) {
 				return owner, nil
 			}
-			return principal{}, errors.New("the token is not the owner's")
+			if !digestIs(a.readToken, value) {
+				return principal{}, errors.New("the token is not the owner's")
+			}
+			if !reading {
+				return principal{}, errors.New("the token is one for reading")
+			}
+			return principal{view: true, reader: true}, nil
 		}
 		// A browser can be given the token as a password. It would send it along with requests other sites make, so it
 		// opens what can be read, never what changes something.
@@ -111,9 +123,19 @@ func (a *authenticator) identify(w http.ResponseWriter, r *http.Request) (princi
 	return a.authorise(r.Context(), principal{user: cookie.Value, proxied: true})
 }
 
-func (a *authenticator) tokenIs(sent string) bool {
+func (a *authenticator) tokenIs(sent string) bool { return digestIs(a.token, sent) }
+
+func digestIs(want [sha256.Size]byte, sent string) bool {
 	digest := sha256.Sum256([]byte(sent))
-	return hmac.Equal(digest[:], a.token[:])
+	return hmac.Equal(digest[:], want[:])
+}
+
+// ReadToken is the token with which a program may read and change nothing, such as one that scrapes metrics. It is made of the
+// owner's token; that one can not be found out from it.
+func ReadToken(owner string) string {
+	mac := hmac.New(sha256.New, []byte(owner))
+	mac.Write([]byte("weft: token for reading"))
+	return hex.EncodeToString(mac.Sum(nil))
 }
 
 // peerAddress is the address at the other end of the connection. Headers such as X-Forwarded-For are not believed.
@@ -189,6 +211,8 @@ func (s *Server) checkModify(r *http.Request) error {
 	}
 	reason := "the request is not for reading and its token was not sent as Bearer"
 	switch {
+	case who.reader:
+		reason = "the request is not for reading and the token sent is one for reading"
 	case who.proxied:
 		reason = fmt.Sprintf("YARN's web proxy sent this for user %.64q, who may read only", who.user)
 	case who.user != "":

@@ -225,7 +225,34 @@ type ConfigEntry struct {
 type Metric struct {
 	ID    string `json:"id"`
 	Value string `json:"value,omitempty"`
+	// Series is how a scrape shows it.
+	Series Series `json:"-"`
 }
+
+// Series is what GET /metrics makes of a metric.
+type Series struct {
+	// Subtask that has it, in the metrics of a vertex.
+	Subtask int
+	// OperatorID and Operator, its name, are set for metrics of an operator.
+	OperatorID, Operator string
+	// Name without subtask and operator; the metric's id when empty. Quantiles of a histogram have the histogram's.
+	Name string
+	// Quantile of a histogram, such as "0.99".
+	Quantile string
+	Kind     SeriesKind
+}
+
+// SeriesKind is how values of a series are to be understood.
+type SeriesKind int
+
+const (
+	// Gauge goes up and down.
+	Gauge SeriesKind = iota
+	// Total only grows, as long as the process or task lives.
+	Total
+	// Hidden is shown in documents only.
+	Hidden
+)
 
 // AggregatedMetric is one entry of an aggregated metrics document; only the figures asked for are present.
 type AggregatedMetric struct {

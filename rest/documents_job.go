@@ -139,7 +139,12 @@ type JobVertex struct {
 	Duration           int64          `json:"duration"`
 	Tasks              map[string]int `json:"tasks"`
 	Metrics            IOMetrics      `json:"metrics"`
+	// Load is that of the busiest and the most held up of the running subtasks; nil where none has been measured. The page shows it.
+	Load *Load `json:"-"`
 }
+
+// Load is how tasks have spent the last minute, as parts of it: working, waiting for their outputs, waiting for input.
+type Load struct{ Busy, Held, Idle float64 }
 
 // IOMetrics are running totals of a task or the sum over tasks. The "complete" fields tell that every task reported.
 // Times are milliseconds.

@@ -70,7 +70,7 @@ type BackPressure struct {
 }
 
 // SubtaskBackPressure says which parts of its time a subtask waits for its outputs, waits for input, and works; measured over the
-// life of the attempt.
+// last minute, or the life of the attempt where that is shorter.
 type SubtaskBackPressure struct {
 	Subtask    int    `json:"subtask"`
 	Level      string `json:"backpressureLevel"`
@@ -85,17 +85,11 @@ func backPressure(v *VertexDetails) BackPressure {
 	worst := Double(0)
 	var list []SubtaskBackPressure
 	for _, t := range v.Subtasks {
-		if t.Status != "RUNNING" {
+		if t.Status != "RUNNING" || t.Load == nil {
 			continue
 		}
-		ratio := func(ms float64) Double {
-			if t.Duration <= 0 {
-				return 0
-			}
-			return Double(min(1, max(0, ms/float64(t.Duration))))
-		}
-		b := SubtaskBackPressure{Subtask: t.Subtask, Ratio: ratio(float64(t.Metrics.BackpressuredTime)),
-			IdleRatio: ratio(float64(t.Metrics.IdleTime)), BusyRatio: ratio(float64(t.Metrics.BusyTime))}
+		part := func(v float64) Double { return Double(math.Round(min(1, max(0, v))*1000) / 1000) }
+		b := SubtaskBackPressure{Subtask: t.Subtask, Ratio: part(t.Load.Held), IdleRatio: part(t.Load.Idle), BusyRatio: part(t.Load.Busy)}
 		b.Level = backPressureLevel(b.Ratio)
 		b.LevelAgain = b.Level
 		worst = max(worst, b.Ratio)

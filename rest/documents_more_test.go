@@ -13,16 +13,21 @@ import (
 func TestBackPressure(t *testing.T) {
 	b := resttest.Sample()
 	v := b.VertexDocs[resttest.Counts.String()]
-	v.Subtasks[0].Duration, v.Subtasks[0].Metrics.BackpressuredTime = 1000, 50
-	v.Subtasks[1].Duration, v.Subtasks[1].Metrics.BackpressuredTime = 1000, 400
+	v.Subtasks[0].Load = &rest.Load{Held: 0.05, Busy: 0.9512}
+	v.Subtasks[1].Load = &rest.Load{Held: 0.4, Idle: 0.2}
 	h := newHandler(t, b, nil)
 	path := placed("/jobs/:jobid/vertices/:vertexid/backpressure")
 	var doc rest.BackPressure
 	if err := json.Unmarshal(ask(h, "GET", path, "", nil).Body.Bytes(), &doc); err != nil {
 		t.Fatal(err)
 	}
-	if doc.Status != "ok" || doc.Level != "low" || len(doc.Subtasks) != 2 || doc.Subtasks[0].Level != "ok" || doc.Subtasks[1].Ratio != 0.4 {
+	if doc.Status != "ok" || doc.Level != "low" || len(doc.Subtasks) != 2 || doc.Subtasks[0].Level != "ok" || doc.Subtasks[0].BusyRatio != 0.951 ||
+		doc.Subtasks[1].Ratio != 0.4 || doc.Subtasks[1].IdleRatio != 0.2 {
 		t.Errorf("%+v", doc)
+	}
+	v.Subtasks[1].Load = nil
+	if err := json.Unmarshal(ask(h, "GET", path, "", nil).Body.Bytes(), &doc); err != nil || doc.Level != "ok" || len(doc.Subtasks) != 1 {
+		t.Errorf("with a subtask that has told nothing yet: %+v, %v", doc, err)
 	}
 	for i := range v.Subtasks {
 		v.Subtasks[i].Status = "FINISHED"

@@ -43,6 +43,8 @@ type Subtask struct {
 	Accumulators []Accumulator    `json:"-"`
 	// Failure is the sentence of a FAILED attempt; shown on the page.
 	Failure string `json:"-"`
+	// Load is nil where it has not been measured yet.
+	Load *Load `json:"-"`
 }
 
 // Aggregated are statistics over subtasks: metric name or state to figures.

@@ -9,6 +9,7 @@ var answers = map[string]any{
 	"GET /datasets":                                        DataSets{},
 	"GET /jobmanager/config":                               []ConfigEntry{},
 	"GET /jobmanager/environment":                          Environment{},
+	"GET /metrics":                                         textAnswer{},
 	"GET /jobmanager/metrics":                              []Metric{},
 	"GET /jobmanager/log":                                  textAnswer{},
 	"GET /jobmanager/stdout":                               textAnswer{},

@@ -68,6 +68,7 @@ func Routes() []Route {
 var clusterRoutes = []Route{
 	{Method: "GET", Path: "/openapi.json", Doc: "this table as an OpenAPI description", handle: handleOpenAPI},
 	{Method: "GET", Path: "/overview", Doc: "TaskManagers, slots and jobs in numbers", handle: handleOverview},
+	{Method: "GET", Path: "/metrics", Query: "prefix", Doc: "all metrics of the cluster, as Prometheus scrapes them; prefix begins the names, weft when absent", handle: handleScrape},
 	{Method: "GET", Path: "/config", Doc: "version, time zone, what a web UI may offer", handle: handleDashboard},
 	{Method: "DELETE", Path: "/cluster", Access: AccessOwner, Doc: "ends the whole cluster", handle: handleShutdown},
 	{Method: "GET", Path: "/jobmanager/config", Doc: "effective configuration, secrets masked", handle: handleConfig},

@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/weft-project/weft/config"
+	"github.com/weft-project/weft/rest"
 	"github.com/weft-project/weft/security"
 )
 
@@ -174,6 +175,15 @@ func ProcessArgs(args []string) ([]string, error) {
 		out = append(out, places[i], a)
 	}
 	return out, nil
+}
+
+// ReadToken is the token of programs that may read the cluster's REST documents only.
+func ReadToken(confDir string) (string, error) {
+	owner, err := Token(confDir)
+	if err != nil {
+		return "", err
+	}
+	return rest.ReadToken(owner), nil
 }
 
 // Token is the token of REST calls to the cluster, for its owner.

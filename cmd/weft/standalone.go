@@ -138,10 +138,10 @@ Cancels the jobs and ends the JobManager and the TaskManagers on the hosts of co
 have started.
 `,
 	"jobmanager": `Usage: jobmanager.sh (start | start-foreground) [HOST] [WEBUI-PORT] [-D key=value ...]
-       jobmanager.sh stop | stop-all | token
+       jobmanager.sh stop | stop-all | token | read-token
 
 Starts or ends a JobManager of a standalone cluster on this machine. token prints the token of REST calls, which is also the
-password of the page.
+password of the page; read-token prints one with which a program, such as one that scrapes metrics, may read only.
 `,
 	"taskmanager": `Usage: taskmanager.sh (start | start-foreground) [HOST] [-D key=value ...]
        taskmanager.sh stop | stop-all
@@ -223,8 +223,12 @@ func (p *process) daemonScript(ctx context.Context, scripts *standalone.Scripts,
 		return bad()
 	}
 	switch verb := args[0]; {
-	case verb == "token" && name == "jobmanager":
-		token, err := standalone.Token(scripts.ConfDir)
+	case (verb == "token" || verb == "read-token") && name == "jobmanager":
+		tokenOf := standalone.Token
+		if verb == "read-token" {
+			tokenOf = standalone.ReadToken
+		}
+		token, err := tokenOf(scripts.ConfDir)
 		if err == nil {
 			fmt.Fprintln(p.stdout, token)
 		}

@@ -7,15 +7,14 @@ import (
 	"runtime"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/weft-project/weft/config"
 	"github.com/weft-project/weft/id"
+	"github.com/weft-project/weft/internal/procstat"
 	"github.com/weft-project/weft/rest"
 	"github.com/weft-project/weft/rest/jobview"
 	"github.com/weft-project/weft/rest/restpb"
-	"github.com/weft-project/weft/rpc/planpb"
 	"github.com/weft-project/weft/rpc/version"
 )
 
@@ -75,28 +74,14 @@ func (b *backend) Overview(context.Context) (rest.Overview, error) {
 	o := rest.Overview{TaskManagers: 1}
 	o.SlotsTotal, o.SlotsAvailable = b.slots()
 	for _, v := range b.views() {
-		switch v.Status {
-		case planpb.JobStatus_FINISHED:
-			o.JobsFinished++
-		case planpb.JobStatus_FAILED:
-			o.JobsFailed++
-		case planpb.JobStatus_CANCELED:
-			o.JobsCancelled++
-		default:
-			o.JobsRunning++
-		}
+		jobview.Count(&o, v.Status)
 	}
 	return o, nil
 }
 
 // Config is Backend's.
 func (b *backend) Config(context.Context) ([]rest.ConfigEntry, error) {
-	out := []rest.ConfigEntry{}
-	for k, v := range b.p.config {
-		out = append(out, rest.ConfigEntry{Key: k, Value: v})
-	}
-	slices.SortFunc(out, func(a, b rest.ConfigEntry) int { return strings.Compare(a.Key, b.Key) })
-	return out, nil
+	return jobview.ConfigEntries(b.p.config), nil
 }
 
 // Jobs is Backend's: the newest first.
@@ -181,15 +166,10 @@ func (b *backend) Metrics(_ context.Context, s rest.MetricScope) ([]rest.Metric,
 	switch s.Kind {
 	case rest.ScopeJob, rest.ScopeVertex, rest.ScopeSubtask:
 		v, err := b.find(s.Job)
-		switch {
-		case err != nil:
+		if err != nil {
 			return nil, err
-		case s.Kind == rest.ScopeVertex:
-			return jobview.VertexMetrics(v, s.Vertex)
-		case s.Kind == rest.ScopeSubtask:
-			return jobview.SubtaskMetrics(v, s.Vertex, s.Subtask)
 		}
-		return jobview.JobMetrics(v, nowMs()), nil
+		return jobview.Metrics(v, s, nowMs())
 	case rest.ScopeTaskManager:
 		if s.TaskManager != taskManager {
 			return nil, rest.TaskManagerNotFound(s.TaskManager)
@@ -197,11 +177,9 @@ func (b *backend) Metrics(_ context.Context, s rest.MetricScope) ([]rest.Metric,
 	}
 	all, free := b.slots()
 	o, err := b.Overview(context.Background())
-	var mem runtime.MemStats
-	runtime.ReadMemStats(&mem)
 	n := func(name string, v int) rest.Metric { return rest.Metric{ID: name, Value: strconv.Itoa(v)} }
-	return []rest.Metric{n("numRunningJobs", o.JobsRunning), n("numRegisteredTaskManagers", 1), n("taskSlotsTotal", all), n("taskSlotsAvailable", free),
-		n("Status.Weft.Memory.Heap.Used", int(mem.HeapInuse)), n("Status.Weft.Goroutines", runtime.NumGoroutine())}, err
+	out := []rest.Metric{n("numRunningJobs", o.JobsRunning), n("numRegisteredTaskManagers", 1), n("taskSlotsTotal", all), n("taskSlotsAvailable", free)}
+	return append(out, jobview.ProcessMetrics(procstat.Read())...), err
 }
 
 // errReadOnly answers what would change something.

@@ -99,6 +99,9 @@ func (r *Run) view() *jobview.Job {
 		for _, m := range r.metrics() {
 			if a := r.x.Find(m.GetAttempt()); a != nil && !execution.TaskEnded(a.State) {
 				a.Metrics = m
+				if list := m.GetAccumulators(); list != nil {
+					a.Accumulators = list
+				}
 			}
 		}
 	}

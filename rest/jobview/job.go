@@ -1,6 +1,9 @@
 package jobview
 
 import (
+	"maps"
+	"slices"
+
 	"github.com/weft-project/weft/id"
 	"github.com/weft-project/weft/rest"
 	"github.com/weft-project/weft/rest/restpb"
@@ -133,6 +136,29 @@ func span(start, end, now int64) (until, duration int64) {
 	return -1, max(0, now-start)
 }
 
+// Count counts a job among those of an overview.
+func Count(o *rest.Overview, status planpb.JobStatus) {
+	switch status {
+	case planpb.JobStatus_FINISHED:
+		o.JobsFinished++
+	case planpb.JobStatus_FAILED:
+		o.JobsFailed++
+	case planpb.JobStatus_CANCELED:
+		o.JobsCancelled++
+	default:
+		o.JobsRunning++
+	}
+}
+
+// ConfigEntries are a configuration as the cluster's document has it.
+func ConfigEntries(values map[string]string) []rest.ConfigEntry {
+	out := make([]rest.ConfigEntry, 0, len(values))
+	for _, k := range slices.Sorted(maps.Keys(values)) {
+		out = append(out, rest.ConfigEntry{Key: k, Value: values[k]})
+	}
+	return out
+}
+
 // Summary is the job's line in /jobs/overview.
 func Summary(j *Job, now int64) rest.JobSummary {
 	s := rest.JobSummary{ID: j.ID.String(), Name: j.Graph.GetName(), StartTime: j.Start, State: j.Status.String(), LastModification: j.Start}
@@ -181,7 +207,11 @@ func jobVertex(j *Job, v *planpb.JobVertex, now int64) rest.JobVertex {
 	}
 	var start, end int64
 	running := false
-	for _, a := range j.attempts(v) {
+	attempts := j.attempts(v)
+	if l, known := load(attempts); known {
+		line.Load = &l
+	}
+	for _, a := range attempts {
 		line.Tasks[stateName(a.State)]++
 		line.Metrics.Add(ioMetrics(&a))
 		if at := a.start(); at > 0 && (start == 0 || at < start) {

@@ -145,21 +145,22 @@ func TestMetrics(t *testing.T) {
 		}
 		return b.String()
 	}
-	all, err := VertexMetrics(j, source)
+	all, err := VertexMetrics(j, source, 2000)
 	if got := text(all); err != nil || !strings.Contains(got, "1.numRecordsOut=70 ") || !strings.Contains(got, "0.currentInputWatermark=5 ") || strings.Contains(got, "1.currentInputWatermark") || !strings.Contains(got, "1.numBytesOutRemote=300 ") {
 		t.Errorf("%s %v", got, err)
 	}
-	one, err := SubtaskMetrics(j, source, 0)
+	one, err := SubtaskMetrics(j, source, 0, 2000)
 	if err != nil || !strings.Contains(text(one), "numRecordsOut=30 ") {
 		t.Errorf("%s %v", text(one), err)
 	}
-	if none, err := SubtaskMetrics(j, sink, 0); err != nil || len(none) != 0 {
+	if none, err := SubtaskMetrics(j, sink, 0, 2000); err != nil || len(none) != 0 {
 		t.Errorf("%v %v", none, err)
 	}
-	if _, err := SubtaskMetrics(j, source, 2); !rest.IsNotFound(err) {
+	if _, err := SubtaskMetrics(j, source, 2, 2000); !rest.IsNotFound(err) {
 		t.Error(err)
 	}
-	if got := text(JobMetrics(j, 2000)); got != "uptime=995 downtime=0 numRestarts=1 fullRestarts=1 " {
+	if got := text(JobMetrics(j, 2000)); got != "uptime=995 downtime=0 numRestarts=1 fullRestarts=1 "+
+		"initializingTime=0 createdTime=0 runningTime=995 restartingTime=0 failingTime=0 cancellingTime=0 " {
 		t.Error(got)
 	}
 	j.Status = planpb.JobStatus_FAILED

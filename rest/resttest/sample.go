@@ -140,6 +140,7 @@ func sampleVertex(vertex id.Vertex, name string, earlier bool) rest.VertexDetail
 			Metrics: sampleIO(1_670_473 + int64(i)*5324), TaskManagerID: fmt.Sprintf("container_1760000000000_0007_01_00000%d", i+2),
 			Timestamps:   map[string]int64{"CREATED": Start + 5, "SCHEDULED": Start + 6, "DEPLOYING": Start + 30, "INITIALIZING": Start + 200, "RUNNING": Start + 250},
 			Accumulators: []rest.Accumulator{{Name: "words", Type: "LongCounter", Value: "617283"}},
+			Load:         &rest.Load{Busy: 0.5, Held: 0.2, Idle: 0.3},
 		}
 		v.Subtasks = append(v.Subtasks, s)
 		if earlier && i == 0 {
