@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/weft-project/weft/jobmanager"
+	"github.com/weft-project/weft/security/identity"
 	"github.com/weft-project/weft/yarnrpc"
 )
 
@@ -72,7 +73,7 @@ type driver struct {
 	// doubts are TaskManagers that the JobManager has lost contact with, and since when.
 	doubts map[string]time.Time
 	// tokens are the application's; nil on a cluster without Kerberos.
-	tokens *tokenKeeper
+	tokens *identity.Keeper
 	// launches is done when no container is being started any more.
 	launches sync.WaitGroup
 	events   jobmanager.ResourceEvents
@@ -133,7 +134,7 @@ func (d *driver) Overview() jobmanager.ResourceOverview {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	o := d.overview
-	o.Warning, o.TokensEnd = d.tokens.warning(), d.tokens.end()
+	o.Warning, o.TokensEnd = d.tokens.Warning(), d.tokens.End()
 	o.PendingTaskManagers = d.fleet.outstanding()
 	o.Shortage = d.short.explain(d.request.Resource, o.Queue, time.Now())
 	return o

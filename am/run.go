@@ -58,7 +58,7 @@ type application struct {
 	// who uses files, by tokens; own gets new ones from issuers, by a key table, and is nil without one.
 	who, own *identity.Identity
 	issuers  *fs.Registry
-	tokens   *tokenKeeper
+	tokens   *identity.Keeper
 	sizes    spec.Sizes
 	host     string
 	files    *fs.Registry
@@ -249,7 +249,7 @@ func (a *application) serve(ctx context.Context, control, clients net.Listener) 
 	d.earlier.begin(ctx, registration.Previous)
 	a.Log.Info("registered with the ResourceManager", "attempt", a.master.Attempt().String(), "rest", address, "queue", registration.Queue)
 	if a.tokens != nil {
-		go a.tokens.run(serveCtx)
+		go a.tokens.Run(serveCtx)
 	}
 	ended, runErr := a.lead(ctx, jm)
 	if ctx.Err() != nil {

@@ -1,10 +1,8 @@
 package standalone
 
 import (
-	"github.com/weft-project/weft/config"
 	"github.com/weft-project/weft/internal/fs"
 	hadoopconf "github.com/weft-project/weft/internal/hadoop/conf"
-	"github.com/weft-project/weft/internal/hadoop/krb"
 	"github.com/weft-project/weft/rest"
 	"github.com/weft-project/weft/rest/access"
 	"github.com/weft-project/weft/security/identity"
@@ -21,13 +19,7 @@ func (o *Options) access(conf *hadoopconf.Conf, files *fs.Registry, host string)
 	if !access.Tickets(o.Config) {
 		return callers{}, nil
 	}
-	getenv := func(name string) string {
-		if path := config.Get(o.Config, config.Krb5ConfPath); name == krb.EnvConfig && path != "" {
-			return path
-		}
-		return o.Getenv(name)
-	}
-	identifier, err := access.Identifier(o.Config, conf, access.KeyTable(o.Config), host, getenv)
+	identifier, err := access.Identifier(o.Config, conf, access.KeyTable(o.Config), host, o.kerberosEnv)
 	if err != nil {
 		return callers{}, err
 	}

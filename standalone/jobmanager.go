@@ -40,7 +40,11 @@ func RunJobManager(ctx context.Context, o Options) (err error) {
 	if err != nil {
 		return err
 	}
-	files, err := o.openFiles(conf)
+	who, err := o.logIn(ctx, conf)
+	if err != nil {
+		return err
+	}
+	files, err := o.openFiles(conf, who)
 	if err != nil {
 		return err
 	}
@@ -84,11 +88,18 @@ func RunJobManager(ctx context.Context, o Options) (err error) {
 	if err != nil {
 		return errors.Join(err, control.Close(), pages.Close())
 	}
-	who, err := o.access(conf, files, host)
+	callers, err := o.access(conf, files, host)
 	if err != nil {
 		return errors.Join(err, pages.Close())
 	}
-	return o.serve(ctx, jm, main, secret, blobs, pages, who)
+	tokens, err := o.newKeeper(ctx, conf, who, files, jm.SetHadoopTokens)
+	if err != nil {
+		return errors.Join(err, pages.Close())
+	}
+	keepCtx, stopKeeping := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopKeeping() // it goes on while jobs are being cancelled
+	o.keep(keepCtx, who, tokens)
+	return o.serve(ctx, jm, main, secret, blobs, pages, callers)
 }
 
 // serve runs the JobManager with its REST server.

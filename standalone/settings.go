@@ -15,6 +15,7 @@ import (
 	"github.com/weft-project/weft/internal/fs"
 	hadoopconf "github.com/weft-project/weft/internal/hadoop/conf"
 	"github.com/weft-project/weft/security"
+	"github.com/weft-project/weft/security/identity"
 )
 
 // Options of the processes.
@@ -28,8 +29,8 @@ type Options struct {
 	// Host and WebPort, when set, win over the configuration.
 	Host    string
 	WebPort int
-	// OpenFiles makes the file systems for a Hadoop configuration and a user.
-	OpenFiles func(conf *hadoopconf.Conf, user string, log *slog.Logger) (*fs.Registry, error)
+	// OpenFiles makes the file systems for a Hadoop configuration and who uses them.
+	OpenFiles func(conf *hadoopconf.Conf, who *identity.Identity, log *slog.Logger) (*fs.Registry, error)
 	Log       *slog.Logger
 	// Job is what a JobManager runs that is there for one main; nil for one that takes jobs.
 	Job *Job
@@ -131,7 +132,7 @@ func HadoopIfAny(c *config.Config, getenv func(string) string) (*hadoopconf.Conf
 	return conf, nil
 }
 
-// userName is who Hadoop sees, and who the files of this process are named after.
+// userName is who Hadoop sees where it has no Kerberos, and who the files of this process are named after.
 func (o *Options) userName() string {
 	if name := o.Getenv("HADOOP_USER_NAME"); name != "" {
 		return name
@@ -147,8 +148,8 @@ func osUser() string {
 }
 
 // openFiles makes the file systems. Paths without a scheme are on fs.default-scheme, else fs.defaultFS, else this machine.
-func (o *Options) openFiles(conf *hadoopconf.Conf) (*fs.Registry, error) {
-	files, err := o.OpenFiles(conf, o.userName(), o.Log)
+func (o *Options) openFiles(conf *hadoopconf.Conf, who *identity.Identity) (*fs.Registry, error) {
+	files, err := o.OpenFiles(conf, who, o.Log)
 	if err != nil {
 		return nil, err
 	}

@@ -16,6 +16,7 @@ import (
 
 	"github.com/weft-project/weft/config"
 	hadoopconf "github.com/weft-project/weft/internal/hadoop/conf"
+	"github.com/weft-project/weft/internal/hadoop/token"
 	"github.com/weft-project/weft/taskexec"
 )
 
@@ -38,6 +39,10 @@ func RunTaskManager(ctx context.Context, o Options) (err error) {
 	if err != nil {
 		return err
 	}
+	who, err := o.logInWorker(ctx, conf)
+	if err != nil {
+		return err
+	}
 	id := host + "-" + strconv.Itoa(os.Getpid()) + "-" + randomHex()
 	temp := tempDir(o.Config)
 	Sweep(temp)
@@ -48,7 +53,7 @@ func RunTaskManager(ctx context.Context, o Options) (err error) {
 	defer func() { err = errors.Join(err, claim.remove()) }()
 	t := taskexec.Options{ID: id, Host: host, Secret: secret, JobManager: func(context.Context) (string, error) { return address, nil },
 		Slots: config.Get(o.Config, config.Slots), VCores: taskManagerCores(o.Config), ProcessMemory: int64(config.Get(o.Config, config.TaskManagerMemory)),
-		WorkDir: claim.dir, LogDir: filepath.Join(claim.dir, "log"), User: o.userName(), Version: o.Version, Log: o.Log,
+		WorkDir: claim.dir, LogDir: filepath.Join(claim.dir, "log"), User: who.Effective(), Version: o.Version, Log: o.Log,
 		LeaderlessTimeout: config.Get(o.Config, config.LeaderlessTimeout), Goodbye: true,
 		WorkerStartTimeout: config.Get(o.Config, config.WorkerStartTimeout)}
 	if o.LogDir != "" {
@@ -58,10 +63,18 @@ func RunTaskManager(ctx context.Context, o Options) (err error) {
 	if t.HadoopConfFile, err = writeHadoop(conf, claim.dir); err != nil {
 		return err
 	}
-	if t.Files, err = o.openFiles(conf); err != nil {
+	if t.Files, err = o.openFiles(conf, who); err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, t.Files.Close()) }()
+	t.NewTokens = func(data []byte) error {
+		creds, err := token.Unmarshal(data)
+		if err == nil && who.Login == nil {
+			who.Update(creds)
+		}
+		return err
+	}
+	o.keep(ctx, who, nil)
 	o.Log.Info("looking for the JobManager", "address", address, "taskmanager", id, "slots", t.Slots)
 	o.Ready()
 	return taskexec.Run(ctx, t)

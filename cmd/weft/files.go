@@ -15,13 +15,8 @@ import (
 // clientWait is how long a command waits for a NameNode that is away or in safe mode: somebody sits in front of it.
 const clientWait = 15 * time.Second
 
-// openFiles makes the file systems of a process of a cluster without YARN.
-func openFiles(conf *hadoopconf.Conf, user string, log *slog.Logger) (*fs.Registry, error) {
-	return fileSystems(conf, hdfs.Options{User: user, Log: log}), nil
-}
-
-// containerFiles makes the file systems of a process in a container.
-func containerFiles(conf *hadoopconf.Conf, who *identity.Identity, log *slog.Logger) (*fs.Registry, error) {
+// clusterFiles makes the file systems of a process of a cluster.
+func clusterFiles(conf *hadoopconf.Conf, who *identity.Identity, log *slog.Logger) (*fs.Registry, error) {
 	return filesOf(conf, who, hdfs.Options{Log: log}), nil
 }
 

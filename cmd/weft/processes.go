@@ -68,7 +68,7 @@ func (p *process) jobManager(ctx context.Context, args []string) error {
 	debug.SetGCPercent(jobManagerGC)
 	log.Info("starting the JobManager", "version", versionText(), "pid", os.Getpid(), "container", p.getenv("CONTAINER_ID"))
 	err = am.Run(ctx, am.Options{
-		Dir: dir, LogDir: s.logDir, Getenv: p.getenv, OpenFiles: containerFiles, Log: log, Configured: configured, Version: versionText(), Revision: revision(),
+		Dir: dir, LogDir: s.logDir, Getenv: p.getenv, OpenFiles: clusterFiles, Log: log, Configured: configured, Version: versionText(), Revision: revision(),
 	})
 	if err != nil {
 		log.Error("the JobManager ended", "error", err)

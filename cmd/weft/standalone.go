@@ -88,7 +88,7 @@ func (p *process) runStandalone(ctx context.Context, kind string, s standaloneSe
 	if err != nil {
 		return err
 	}
-	o := standalone.Options{Config: c, ConfDir: dir, Getenv: p.getenv, Host: s.host, WebPort: s.webPort, OpenFiles: openFiles,
+	o := standalone.Options{Config: c, ConfDir: dir, Getenv: p.getenv, Host: s.host, WebPort: s.webPort, OpenFiles: clusterFiles,
 		Name: standalone.LogName(kind, max(0, s.instance)), Version: versionText(), Revision: revision(),
 		Ready: func() { standalone.SayReady(p.getenv) }}
 	if s.instance >= 0 {

@@ -36,7 +36,7 @@ func (p *process) taskManager(ctx context.Context, args []string) error {
 	o, err := p.taskManagerOptions(s, configured)
 	if err == nil {
 		o.Log = log
-		o.Files, err = containerFiles(o.conf, o.who, log)
+		o.Files, err = clusterFiles(o.conf, o.who, log)
 	}
 	if err == nil {
 		err = taskexec.Run(ctx, o.Options)

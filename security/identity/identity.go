@@ -159,7 +159,7 @@ func owner(conf *hadoopconf.Conf, creds *token.Credentials, s Source) (string, e
 			if err != nil {
 				return "", fmt.Errorf("%s: %w", token.EnvFile, err)
 			}
-			return shortName(conf, d.Owner, s)
+			return ShortName(conf, d.Owner, s.getenv)
 		}
 	}
 	// In a container of YARN.
@@ -169,8 +169,8 @@ func owner(conf *hadoopconf.Conf, creds *token.Credentials, s Source) (string, e
 	return ProcessUser(s.Getenv), nil
 }
 
-// shortName is what the cluster's rules make of a principal.
-func shortName(conf *hadoopconf.Conf, name string, s Source) (string, error) {
+// ShortName is what the cluster's rules make of a principal; getenv finds krb5.conf.
+func ShortName(conf *hadoopconf.Conf, name string, getenv func(string) string) (string, error) {
 	if !strings.ContainsAny(name, "@/") {
 		return name, nil
 	}
@@ -180,7 +180,7 @@ func shortName(conf *hadoopconf.Conf, name string, s Source) (string, error) {
 	}
 	realm := p.Realm
 	// Without a krb5.conf the token's realm is taken for ours.
-	if c, err := krb.LoadConfig(s.getenv); err == nil && c.DefaultRealm != "" {
+	if c, err := krb.LoadConfig(getenv); err == nil && c.DefaultRealm != "" {
 		realm = c.DefaultRealm
 	}
 	rules, err := krb.ParseRules(conf.Get("hadoop.security.auth_to_local"), conf.Get("hadoop.security.auth_to_local.mechanism"), realm)

@@ -1,4 +1,4 @@
-package am
+package identity
 
 import (
 	"context"
@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"github.com/weft-project/weft/internal/hadoop/token"
-	"github.com/weft-project/weft/security/identity"
 )
 
 // nameNode gives tokens that live for a day and at most for a week, as Hadoop's own settings say.
@@ -40,7 +39,7 @@ func (n *nameNode) token() token.Token {
 	return t
 }
 
-// DelegationToken is identity.Issuer's.
+// DelegationToken is Issuer's.
 func (n *nameNode) DelegationToken(context.Context, string) (token.Token, error) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -50,7 +49,7 @@ func (n *nameNode) DelegationToken(context.Context, string) (token.Token, error)
 	return n.token(), nil
 }
 
-// RenewDelegationToken is identity.Issuer's.
+// RenewDelegationToken is Issuer's.
 func (n *nameNode) RenewDelegationToken(_ context.Context, t token.Token) (time.Time, error) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -71,30 +70,30 @@ func (n *nameNode) RenewDelegationToken(_ context.Context, t token.Token) (time.
 func pass(d time.Duration) { <-time.After(d) }
 
 // keeperOf is a keeper for tokens that its NameNode has just given, in a bubble of time.
-func keeperOf(t *testing.T, n *nameNode, keytab bool) (*tokenKeeper, *identity.Identity) {
+func keeperOf(t *testing.T, n *nameNode, keytab bool) (*Keeper, *Identity) {
 	t.Helper()
 	creds := &token.Credentials{}
 	first := n.token()
 	// The ResourceManager renews this one.
 	n.valid[string(first.Identifier)] = time.Now().Add(7 * day)
 	creds.Add("nn", first)
-	end, err := identity.Ends(creds, token.KindHDFSDelegation)
+	end, err := Ends(creds, token.KindHDFSDelegation)
 	if err != nil {
 		t.Fatal(err)
 	}
-	k := &tokenKeeper{who: identity.New("owner", creds), ratio: 0.75, backoff: time.Hour, now: time.Now, log: slog.New(slog.NewTextHandler(t.Output(), nil)),
-		handOn: func(*token.Credentials) {}, lives: lives{began: time.Now(), until: end, max: end}}
+	k := &Keeper{Who: New("owner", creds), Ratio: 0.75, Backoff: time.Hour, Now: time.Now, Log: slog.New(slog.NewTextHandler(t.Output(), nil)),
+		HandOn: func(*token.Credentials) {}, lives: lives{began: time.Now(), until: end, max: end}}
 	if keytab {
-		k.collect = func(ctx context.Context) ([]identity.Held, error) {
+		k.Collect = func(ctx context.Context) ([]Held, error) {
 			tok, err := n.DelegationToken(ctx, "owner")
-			return []identity.Held{{Token: tok, Issuer: n}}, err
+			return []Held{{Token: tok, Issuer: n}}, err
 		}
 	}
-	return k, k.who
+	return k, k.Who
 }
 
 // alive tells whether a token at hand is good.
-func (n *nameNode) good(t *testing.T, who *identity.Identity) bool {
+func (n *nameNode) good(t *testing.T, who *Identity) bool {
 	t.Helper()
 	tok, ok := who.Credentials().Find(token.KindHDFSDelegation, "nn")
 	if !ok {
@@ -125,13 +124,13 @@ func TestTokensForMonths(t *testing.T) {
 		n := &nameNode{valid: map[string]time.Time{}}
 		k, who := keeperOf(t, n, true)
 		ctx, stop := context.WithCancel(t.Context())
-		go k.run(ctx)
+		go k.Run(ctx)
 		for hour := range 180 * 24 {
 			if !n.good(t, who) {
 				t.Fatalf("no good token after %d hours", hour)
 			}
-			if end := k.end(); !end.After(time.Now()) || k.warning() != "" {
-				t.Fatalf("after %d hours: end %v, warning %q", hour, end, k.warning())
+			if end := k.End(); !end.After(time.Now()) || k.Warning() != "" {
+				t.Fatalf("after %d hours: end %v, warning %q", hour, end, k.Warning())
 			}
 			pass(time.Hour)
 		}
@@ -149,11 +148,11 @@ func TestTokensAfterOutage(t *testing.T) {
 		n := &nameNode{valid: map[string]time.Time{}}
 		k, who := keeperOf(t, n, true)
 		ctx, stop := context.WithCancel(t.Context())
-		go k.run(ctx)
+		go k.Run(ctx)
 		pass(6 * day)
 		n.goAway(true)
 		pass(23 * time.Hour)
-		if w := k.warning(); !strings.Contains(w, "the NameNode is away") {
+		if w := k.Warning(); !strings.Contains(w, "the NameNode is away") {
 			t.Errorf("warning %q", w)
 		}
 		n.goAway(false)
@@ -163,7 +162,7 @@ func TestTokensAfterOutage(t *testing.T) {
 				t.Fatal("no good token after the outage")
 			}
 		}
-		if w := k.warning(); w != "" {
+		if w := k.Warning(); w != "" {
 			t.Errorf("warning %q after the outage", w)
 		}
 		stop()
@@ -197,20 +196,20 @@ func TestTokensEnd(t *testing.T) {
 		n := &nameNode{valid: map[string]time.Time{}}
 		k, _ := keeperOf(t, n, false)
 		var log sharedText
-		k.log = slog.New(slog.NewTextHandler(&log, nil))
-		go k.run(t.Context())
+		k.Log = slog.New(slog.NewTextHandler(&log, nil))
+		go k.Run(t.Context())
 		pass(6*day - time.Minute)
-		if k.warning() != "" || log.String() != "" {
+		if k.Warning() != "" || log.String() != "" {
 			t.Errorf("too early: %q", log.String())
 		}
 		pass(2 * time.Minute)
 		synctest.Wait()
-		if w := k.warning(); !strings.Contains(w, "end on") || !strings.Contains(w, "security.kerberos.login.keytab") || strings.Count(log.String(), "level=WARN") != 1 {
+		if w := k.Warning(); !strings.Contains(w, "end on") || !strings.Contains(w, "security.kerberos.login.keytab") || strings.Count(log.String(), "level=WARN") != 1 {
 			t.Errorf("a day ahead: %q, log %q", w, log.String())
 		}
 		pass(day)
 		synctest.Wait()
-		if w := k.warning(); !strings.Contains(w, "have ended on") || strings.Count(log.String(), "level=ERROR") != 1 {
+		if w := k.Warning(); !strings.Contains(w, "have ended on") || strings.Count(log.String(), "level=ERROR") != 1 {
 			t.Errorf("afterwards: %q, log %q", w, log.String())
 		}
 		if issued, _ := n.calls(); issued != 1 {
@@ -220,13 +219,13 @@ func TestTokensEnd(t *testing.T) {
 }
 
 func TestNoTokens(t *testing.T) {
-	var k *tokenKeeper
-	if k.warning() != "" || !k.end().IsZero() {
+	var k *Keeper
+	if k.Warning() != "" || !k.End().IsZero() {
 		t.Error("a cluster without Kerberos has something to say about tokens")
 	}
-	without := &tokenKeeper{now: time.Now}
-	without.run(t.Context())
-	if without.warning() != "" {
+	without := &Keeper{Now: time.Now}
+	without.Run(t.Context())
+	if without.Warning() != "" {
 		t.Error("an application without tokens is told of their end")
 	}
 }
