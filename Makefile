@@ -11,7 +11,7 @@ EXAMPLES := $(patsubst examples/%/main.go,%,$(wildcard examples/*/main.go))
 # The user's commands; the others in scripts/ serve this repository.
 LAUNCHERS := $(filter-out scripts/demo.sh scripts/bench.sh scripts/fuzz.sh scripts/sdk.sh,$(wildcard scripts/*.sh))
 
-.PHONY: all help build dist test test-all demo demo-down bench lint fuzz docs generate check clean
+.PHONY: all help build dist test test-all demo demo-down bench bench-compare lint fuzz docs generate check clean
 
 all: build
 
@@ -51,8 +51,12 @@ demo: build ## a private Hadoop, a session, a word count; demo-down ends it
 demo-down: ## end what demo started
 	sh scripts/demo.sh down
 
-bench: build ## micro-benchmarks, then the measures of docs/benchmarks.md on a private Hadoop
+bench: build ## the measures of docs/benchmarks.md: the engine, then a private Hadoop, then micro-benchmarks (BENCH_ONLY=...)
 	sh scripts/bench.sh
+
+bench-compare: build ## the engine against OLD=, a commit or a file of saved figures
+	@test -n "$(OLD)" || { echo "OLD is missing: a commit, or a file of saved figures such as a copy of build/bench.json" >&2; exit 2; }
+	OLD=$(OLD) sh scripts/bench.sh
 
 lint: ## go vet, staticcheck, the house rules
 	$(GO) vet -tags realhadoop ./...

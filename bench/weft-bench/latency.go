@@ -76,14 +76,17 @@ func endOf(bucket int) time.Duration {
 
 // latencies are quantiles in milliseconds.
 type latencies struct {
-	Records             int64
-	P50, P99, P999, Max float64
+	Records int64   `json:"records"`
+	P50     float64 `json:"p50"`
+	P99     float64 `json:"p99"`
+	P999    float64 `json:"p999"`
+	Max     float64 `json:"max"`
 }
 
 // latencyOf reads the histogram from a result.
-func latencyOf(r *stream.Result) latencies {
+func latencyOf(r *stream.Result) *latencies {
 	var counts [64 << finer]int64
-	var l latencies
+	l := &latencies{}
 	for name := range r.Accumulators() {
 		if text, ok := strings.CutPrefix(name, bucketPrefix); ok {
 			if b, err := strconv.Atoi(text); err == nil && b < len(counts) {
@@ -105,6 +108,6 @@ func latencyOf(r *stream.Result) latencies {
 	return l
 }
 
-func (l latencies) String() string {
+func (l *latencies) String() string {
 	return fmt.Sprintf("%d records: p50 %.3f ms, p99 %.3f ms, p99.9 %.3f ms, max %.3f ms", l.Records, l.P50, l.P99, l.P999, l.Max)
 }

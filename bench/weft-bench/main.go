@@ -12,6 +12,7 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"runtime/pprof"
 	"strings"
 	"time"
 
@@ -43,6 +44,7 @@ type options struct {
 	duration, warmUp                                               int64
 	mode, query                                                    string
 	text                                                           bool
+	profile                                                        string
 	// records is how many a workload reads that does not count them.
 	records int64
 }
@@ -78,14 +80,21 @@ func run(args []string) error {
 	if err := o.Parse(args[1:]); err != nil {
 		return err
 	}
+	if o.profile != "" {
+		if err := startProfile(o.profile); err != nil {
+			return err
+		}
+	}
 	result, err := execute(context.Background(), o, build)
 	if err != nil {
 		return err
 	}
+	var l *latencies
 	if name == "latency" && !result.Detached {
-		fmt.Println(latencyOf(result))
+		l = latencyOf(result)
+		fmt.Println(l)
 	}
-	return report(name, o.records, result)
+	return report(name, o.records, l, result)
 }
 
 // execute runs a workload.
@@ -120,7 +129,27 @@ func newOptions(name string) *options {
 	o.StringVar(&o.mode, "mode", "rebalance", "of shuffle: rebalance, keyby or cross")
 	o.StringVar(&o.query, "query", "gen", "of nexmark: gen, q0 to q5, q7, q8, q11, q12")
 	o.BoolVar(&o.text, "bytes", false, "of nexmark gen: the checksum covers every byte of every string")
+	o.StringVar(&o.profile, "cpuprofile", "", "each process writes a profile of its first seconds to this name, a point, and its number")
 	return o
+}
+
+// profiled is how long a process is profiled: a worker does not know its end before it comes.
+const profiled = 2 * time.Second
+
+// startProfile profiles this process.
+func startProfile(name string) error {
+	f, err := os.Create(fmt.Sprint(name, ".", os.Getpid()))
+	if err != nil {
+		return err
+	}
+	if err := pprof.StartCPUProfile(f); err != nil {
+		return err
+	}
+	time.AfterFunc(profiled, func() {
+		pprof.StopCPUProfile()
+		_ = f.Close() // what is missing shows when it is read
+	})
+	return nil
 }
 
 // configure sets what workloads have in common.
@@ -160,7 +189,7 @@ func names() string {
 }
 
 // report prints the result line.
-func report(name string, records int64, r *stream.Result) error {
+func report(name string, records int64, l *latencies, r *stream.Result) error {
 	seconds := r.RunTime.Seconds()
 	if n := r.Counter("records"); n > 0 {
 		records = n
@@ -172,7 +201,9 @@ func report(name string, records int64, r *stream.Result) error {
 		PerS    float64 `json:"records_per_s"`
 		Out     int64   `json:"out"`
 		Check   int64   `json:"check"`
-	}{name, records, seconds, float64(records) / max(seconds, 1e-3), r.Counter("out"), r.Counter("check")}
+		// Latency is what latency has measured.
+		Latency *latencies `json:"latency,omitempty"`
+	}{name, records, seconds, float64(records) / max(seconds, 1e-3), r.Counter("out"), r.Counter("check"), l}
 	b, err := json.Marshal(line)
 	if err != nil {
 		return err

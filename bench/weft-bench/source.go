@@ -36,8 +36,12 @@ type generator[T any] struct {
 	wake        func()
 }
 
-// atOnce is how many events a task gets before it looks around.
-const atOnce = 1024
+const (
+	// atOnce is how many events a task gets before it looks around.
+	atOnce = 1024
+	// tick is how long a source with a rate rests at least when it has made all events that are due.
+	tick = time.Millisecond
+)
 
 // Read is stream.SplitReader's.
 func (g *generator[T]) Read(emit func(v *T)) (stream.SourceStatus, error) {
@@ -55,7 +59,7 @@ func (g *generator[T]) Read(emit func(v *T)) (stream.SourceStatus, error) {
 		return stream.SourceEnd, nil
 	case paced && g.at >= g.due():
 		next := time.Duration(float64(g.at+1) / float64(g.rate) * float64(time.Second))
-		time.AfterFunc(time.Until(g.began.Add(next)), g.wake)
+		time.AfterFunc(max(tick, time.Until(g.began.Add(next))), g.wake)
 		return stream.SourceIdle, nil
 	}
 	return stream.SourceMore, nil

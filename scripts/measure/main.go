@@ -1,8 +1,12 @@
-// Command measure is a driver: it measures the distribution on a private Hadoop, as docs/benchmarks.md reports it. Times are
-// those of whole processes, from their start to their end; what is compared is measured in turns.
+// Command measure is a driver: it measures the distribution, as docs/benchmarks.md reports it: the engine on a standalone cluster, then
+// sessions and jobs on a private Hadoop. Times of these are those of whole processes, from their start to their end; what is
+// compared is measured in turns.
 //
-//	go run ./scripts/measure            all measures
-//	go run ./scripts/measure session    a session's start against a do-nothing application's
+//	go run ./scripts/measure                      all measures
+//	go run ./scripts/measure engine               the engine's: workloads on two TaskManagers
+//	go run ./scripts/measure nexmark-q4 shuffle   some of them
+//	go run ./scripts/measure -old COMMIT engine   against another version, or against saved figures
+//	go run ./scripts/measure session              a session's start against a do-nothing application's
 //	go run ./scripts/measure run alloc memory upload modes many version wordcount
 package main
 
@@ -59,11 +63,13 @@ func main() {
 	}
 }
 
-// measures in the order they are made and shown.
-var measures = []struct {
+type measure struct {
 	name string
 	do   func(*bench) ([]string, error)
-}{
+}
+
+// measures on Hadoop, in the order they are made and shown.
+var measures = []measure{
 	{"session", (*bench).session}, {"run", (*bench).warm}, {"alloc", (*bench).alloc}, {"memory", (*bench).memory},
 	{"upload", (*bench).upload}, {"modes", (*bench).modes}, {"many", (*bench).many}, {"version", (*bench).version},
 	{"wordcount", (*bench).wordcount},
@@ -71,11 +77,20 @@ var measures = []struct {
 
 func run(ctx context.Context) (err error) {
 	b := &bench{ctx: ctx}
-	flag.IntVar(&b.pairs, "n", 15, "how often each is measured")
+	var e engineFlags
+	flag.IntVar(&b.pairs, "n", 15, "how often each is measured on Hadoop")
+	flag.IntVar(&e.n, "rounds", 3, "how often each workload of the engine is measured")
+	flag.StringVar(&e.page, "page", "docs/benchmarks.md", "where the engine's table is written")
+	flag.StringVar(&e.save, "save", "build/bench.json", "where the engine's figures are kept")
+	flag.StringVar(&e.old, "old", "", "commit, or a file of saved figures, that the engine is compared with")
 	flag.StringVar(&b.dist, "dist", "build/dist", "the distribution")
 	flag.Int64Var(&b.size, "size", 256<<20, "bytes of text for wordcount")
 	flag.Parse()
 	if b.dist, err = filepath.Abs(b.dist); err != nil {
+		return err
+	}
+	e.dist, e.size = b.dist, b.size
+	if done, err := runEngine(ctx, e, flag.Args()); done || err != nil {
 		return err
 	}
 	if b.dir, err = os.MkdirTemp("", "weft-measure-"); err != nil {
@@ -103,6 +118,34 @@ func run(ctx context.Context) (err error) {
 		fmt.Println(r)
 	}
 	return nil
+}
+
+// runEngine measures the engine where that is asked for; done tells that nothing else was.
+func runEngine(ctx context.Context, e engineFlags, names []string) (done bool, err error) {
+	for _, name := range names {
+		if !onHadoop(name) && len(chosen([]string{name})) == 0 {
+			return true, fmt.Errorf("%q is no measure: see docs/benchmarks.md", name)
+		}
+	}
+	engineNames := names
+	if len(names) == 0 {
+		engineNames = []string{"engine"}
+	}
+	list := chosen(engineNames)
+	if len(list) > 0 {
+		if e.old != "" {
+			return true, compare(ctx, e, list)
+		}
+		if err := measureEngine(ctx, e, list); err != nil {
+			return true, err
+		}
+	}
+	return len(names) > 0 && !slices.ContainsFunc(names, onHadoop), nil
+}
+
+// onHadoop tells whether a name is that of a measure on Hadoop.
+func onHadoop(name string) bool {
+	return slices.ContainsFunc(measures, func(m measure) bool { return m.name == name })
 }
 
 // sample is one process's run.
