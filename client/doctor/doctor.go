@@ -141,7 +141,7 @@ func Run(ctx context.Context, o Options) (Report, error) {
 	e := &examination{Options: o, report: Report{Status: OK}, spoken: map[string]bool{}}
 	defer e.close()
 	for _, check := range []func(context.Context) bool{
-		e.configuration, e.names, e.ports, e.whoWeAre, e.servers, e.clocks, e.versions, e.yarn, e.homeDirectory,
+		e.configuration, e.names, e.ports, e.whoWeAre, e.servers, e.clocks, e.versions, e.yarn, e.httpKeys, e.homeDirectory,
 	} {
 		goesOn := check(ctx)
 		if ctx.Err() != nil {

@@ -127,7 +127,14 @@ func dialReason(err error) error {
 // authenticate opens a connection with Kerberos and tells what was agreed on.
 func (e *examination) authenticate(ctx context.Context, s server) {
 	session, err := e.session(ctx, s)
-	if err != nil {
+	switch {
+	case errors.Is(err, krb.ErrUnreachable):
+		e.wrong(CauseUnreachable, s.name, "", "%s: %v", s.address, rootCause(err))
+		return
+	case errors.Is(err, krb.ErrSkew), errors.Is(err, krb.ErrNotTaken):
+		e.wrong(CauseSettings, s.name, "", "%s: %v", s.address, rootCause(err))
+		return
+	case err != nil:
 		e.wrong(CauseSettings, s.name, "compare "+s.principalKey+" and hadoop.rpc.protection with the server's configuration", "%s: %v", s.address, err)
 		return
 	}

@@ -50,10 +50,22 @@ func (p page) wantsTicket() bool {
 	return p.status == http.StatusUnauthorized || p.status == http.StatusForbidden
 }
 
-func (w *webClient) get(ctx context.Context, address, path string, now func() time.Time) (page, error) {
+// get reads a page, with a ticket where it wants one.
+func (e *examination) get(ctx context.Context, address, path string) (page, error) {
+	p, err := e.web.ask(ctx, address, path, "", e.Now)
+	if err == nil && p.status == http.StatusUnauthorized {
+		p = e.askWithTicket(ctx, address, path, p)
+	}
+	return p, err
+}
+
+func (w *webClient) ask(ctx context.Context, address, path, authorization string, now func() time.Time) (page, error) {
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, w.scheme+"://"+address+path, nil)
 	if err != nil {
 		return page{}, err
+	}
+	if authorization != "" {
+		r.Header.Set("Authorization", authorization)
 	}
 	p := page{sent: now()}
 	answer, err := w.http.Do(r)
@@ -80,19 +92,21 @@ func skew(theirs, sent, got time.Time, precision time.Duration) time.Duration {
 	return 0
 }
 
-// clocks compares this machine's clock with the ResourceManagers'. The NameNode's is looked at with the home directory, the
-// KDC's with the login.
+// clocks compares this machine's clock with the KDC's and the ResourceManagers'. The NameNode's is looked at with the home directory.
 func (e *examination) clocks(ctx context.Context) bool {
 	e.web = e.newWeb()
+	e.kdcClock(ctx)
 	rms, err := e.hadoop.ResourceManagers()
 	if err != nil {
 		return true
 	}
 	for _, rm := range rms {
-		p, err := e.web.get(ctx, rm.Web, "/ws/v1/cluster/info", e.Now)
+		p, err := e.get(ctx, rm.Web, "/ws/v1/cluster/info")
 		switch {
 		case err != nil:
 			e.warn("clock", "is yarn.resourcemanager.webapp.address right?", "the ResourceManager's web address %s does not answer, so its clock is not known: %v", rm.Web, dialReason(err))
+		case p.theirs.IsZero() && p.wantsTicket() && !e.spoken["ResourceManager"]:
+			e.warn("clock", "", "the ResourceManager's page wants a ticket and does not tell its time")
 		case p.theirs.IsZero() && p.wantsTicket():
 			e.ok("clock", "the ResourceManager's page wants a ticket and does not tell its time, but Kerberos, which allows %v, let us in", fatalSkew)
 		case p.theirs.IsZero():
@@ -182,13 +196,13 @@ func (e *examination) versions(ctx context.Context) bool {
 
 // document reads a page of JSON; false when there is none to be read.
 func (e *examination) document(ctx context.Context, address, path string, to any) bool {
-	p, err := e.web.get(ctx, address, path, e.Now)
+	p, err := e.get(ctx, address, path)
 	return err == nil && p.status == http.StatusOK && json.Unmarshal(p.body, to) == nil
 }
 
 // configurationOf reads the configuration that a NodeManager runs with; false where it is not shown to us.
 func (e *examination) configurationOf(ctx context.Context, httpAddress string) (*hadoopconf.Conf, bool) {
-	p, err := e.web.get(ctx, httpAddress, "/conf", e.Now)
+	p, err := e.get(ctx, httpAddress, "/conf")
 	if err != nil || p.status != http.StatusOK {
 		return nil, false
 	}

@@ -31,18 +31,27 @@ func Identifier(c *config.Config, hadoop *hadoopconf.Conf, keytab, host string, 
 		return nil, fmt.Errorf("%s is %s, but neither %s nor %s names a key table with the keys of HTTP/%s",
 			config.RESTAuth.Key, config.RESTAuthKerberos, config.RESTKeytab.Key, config.KerberosKeytab.Key, host)
 	}
-	krb5, err := krb.LoadConfig(getenv)
+	principal := strings.ReplaceAll(config.Get(c, config.RESTPrincipal), "_HOST", strings.ToLower(host))
+	a, err := acceptor(hadoop, keytab, principal, getenv)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", config.RESTAuth.Key, err)
+	}
+	return a, nil
+}
+
+// NewAcceptor reads a key table as a JobManager would, for whichever host: to look whether it will do.
+func NewAcceptor(hadoop *hadoopconf.Conf, keytab string, getenv func(string) string) (*krb.Acceptor, error) {
+	return acceptor(hadoop, keytab, "", getenv)
+}
+
+func acceptor(hadoop *hadoopconf.Conf, keytab, principal string, getenv func(string) string) (*krb.Acceptor, error) {
+	krb5, err := krb.LoadConfig(getenv)
+	if err != nil {
+		return nil, err
 	}
 	rules, err := krb.ParseRules(hadoop.Get("hadoop.security.auth_to_local"), hadoop.Get("hadoop.security.auth_to_local.mechanism"), krb5.DefaultRealm)
 	if err != nil {
 		return nil, err
 	}
-	principal := strings.ReplaceAll(config.Get(c, config.RESTPrincipal), "_HOST", strings.ToLower(host))
-	a, err := krb.NewAcceptor(keytab, principal, rules)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", config.RESTAuth.Key, err)
-	}
-	return a, nil
+	return krb.NewAcceptor(keytab, principal, rules)
 }

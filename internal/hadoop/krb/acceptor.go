@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"net/http"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -58,6 +59,21 @@ func NewAcceptor(path, principal string, rules *Rules) (*Acceptor, error) {
 		return nil, fmt.Errorf("%w %s: it has no key of %s", ErrKeytab, path, a.only)
 	}
 	return nil, fmt.Errorf("%w %s: it has no key of a principal HTTP/host: make one for the host that callers name", ErrKeytab, path)
+}
+
+// Hosts are those whose keys are at hand and may be used, in lower case.
+func (a *Acceptor) Hosts() []string {
+	var out []string
+	for _, e := range a.table.Entries {
+		who := Principal{e.Principal.Components, e.Principal.Realm}
+		if len(who.Components) != 2 || who.Components[0] != "HTTP" || !a.meant(who) {
+			continue
+		}
+		if host := strings.ToLower(who.Components[1]); !slices.Contains(out, host) {
+			out = append(out, host)
+		}
+	}
+	return out
 }
 
 // meant tells whether tickets for a principal may be accepted.
