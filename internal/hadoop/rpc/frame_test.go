@@ -67,6 +67,7 @@ func FuzzFrames(f *testing.F) {
 		f.Fatal(err)
 	}
 	f.Add(s)
+	addFrames(f)
 	f.Fuzz(func(t *testing.T, b []byte) {
 		in, err := readFrame(bytes.NewReader(b), 1<<20)
 		if err != nil {

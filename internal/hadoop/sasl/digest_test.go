@@ -201,8 +201,37 @@ func TestParseProtection(t *testing.T) {
 	}
 }
 
+// readHadoop gives challenges and final answers of the servers of a secured Hadoop 3.4.2.
+func readHadoop(t testing.TB) []recorded {
+	t.Helper()
+	data, err := os.ReadFile("testdata/hadoop-digest.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out []recorded
+	if err := json.Unmarshal(data, &out); err != nil || len(out) == 0 {
+		t.Fatalf("%d challenges, %v", len(out), err)
+	}
+	return out
+}
+
+// TestChallengesOfHadoop: what each kind of server offers is understood, and a final answer to somebody else proves nothing to us.
+func TestChallengesOfHadoop(t *testing.T) {
+	for _, r := range readHadoop(t) {
+		for _, q := range []QOP{Auth, AuthInt, AuthConf} {
+			d := NewDigest(TokenDigest([]byte("identifier"), []byte("password"), "", "default", []QOP{q}))
+			if _, err := d.Start([]byte(r.Challenge)); err != nil || d.QOP() != q {
+				t.Errorf("%s: %v, %v", r.Challenge, d.QOP(), err)
+			}
+			if err := d.Finish([]byte(r.RSPAuth)); !errors.Is(err, ErrServer) {
+				t.Errorf("%s: %v", r.RSPAuth, err)
+			}
+		}
+	}
+}
+
 func FuzzStart(f *testing.F) {
-	for _, r := range readRecorded(f) {
+	for _, r := range append(readRecorded(f), readHadoop(f)...) {
 		f.Add([]byte(r.Challenge), []byte(r.RSPAuth))
 	}
 	f.Fuzz(func(t *testing.T, challenge, final []byte) {
