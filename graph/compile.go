@@ -305,7 +305,7 @@ func (c *compiler) build() error {
 	c.program = &operator.Program{Graph: g, Vertices: map[string]*operator.Vertex{}, Coordinators: map[string]operator.CoordinatorFactory{}}
 	opNodes := map[*Node]*operator.Node{}
 	for _, n := range c.nodes {
-		opNodes[n] = &operator.Node{ID: c.opIDs[n], Name: n.Name, Factory: n.Factory, Out: n.Out,
+		opNodes[n] = &operator.Node{ID: c.opIDs[n], Name: n.Name, Factory: n.Factory, Out: n.Out, Managed: c.managed(n),
 			Sides: n.Sides, KeyHashes: map[uint32]func() any{}, EdgeOutput: map[uint32]int{}, In: map[uint32]operator.Type{}}
 		g.Bounded = g.Bounded && !n.Unbounded
 		g.Inputs = append(g.Inputs, n.Reads...)

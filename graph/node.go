@@ -37,6 +37,8 @@ type Node struct {
 	// SetsTime: what it emits has timestamps, whatever comes in. ReadsTime: it needs those of its inputs; without such a
 	// reader downstream timestamps do not travel. NewTime: those of its inputs go no further.
 	SetsTime, ReadsTime, NewTime bool
+	// Managed: the operator needs managed memory in BATCH mode; those with a HASH input do in any case.
+	Managed bool
 	// Coordinator is set for operators with an enumerator or committer.
 	Coordinator operator.CoordinatorFactory
 	// Unbounded marks a source that does not end.

@@ -28,7 +28,9 @@ func (m *JobManager) deploy(j *job, slots []slot) {
 	j.x.Each(func(a *execution.Attempt) {
 		tm := slots[a.Slot].tm
 		a.Host, a.TaskManager = tm.register.GetHost(), tm.id
-		a.Set(controlpb.ExecutionState_STATE_DEPLOYING, now)
+		if a.Stage == 0 {
+			a.Set(controlpb.ExecutionState_STATE_DEPLOYING, now)
+		}
 	})
 	if !j.move(planpb.JobStatus_RUNNING, nil) {
 		return
@@ -89,7 +91,19 @@ func (m *JobManager) workerChanged(j *job, tm *taskManager, s *controlpb.WorkerS
 	}
 }
 
-// deployTasks sends the tasks when every worker is ready.
+// deployStage deploys the tasks of the next stage: the output of the one before is complete.
+func (m *JobManager) deployStage(j *job) {
+	now := nowMs()
+	j.x.Each(func(a *execution.Attempt) {
+		if a.Stage == j.x.Stage {
+			a.Set(controlpb.ExecutionState_STATE_DEPLOYING, now)
+		}
+	})
+	m.o.Log.Info("next stage", "job", j.id, "stage", j.x.Stage+1, "of", j.x.Stages)
+	m.deployTasks(j)
+}
+
+// deployTasks sends the tasks of the current stage when every worker is ready.
 func (m *JobManager) deployTasks(j *job) {
 	for _, w := range j.workers {
 		if !w.ready || w.stopped {
@@ -107,6 +121,9 @@ func (m *JobManager) deployTasks(j *job) {
 	var out []*controlpb.Deploy
 	var tms []*taskManager
 	for id, list := range byTM {
+		if len(list) == 0 {
+			continue
+		}
 		d := &controlpb.Deploy{JobId: j.id.String(), JobAttempt: int32(j.x.Number), Tasks: list, Coordinator: coordinator, CoordinatorAddress: coordinatorAddress}
 		if n := proto.Size(d); n > maxSubmission {
 			// Sent, it would end the session with that TaskManager, and with it every job there.
@@ -152,5 +169,7 @@ func (m *JobManager) taskChanged(j *job, s *controlpb.TaskState) {
 		m.fail(j, f)
 	case j.x.Status == planpb.JobStatus_RUNNING && j.x.Finished():
 		m.finish(j, planpb.JobStatus_FINISHED)
+	case j.x.Status == planpb.JobStatus_RUNNING && j.x.NextStage():
+		m.deployStage(j)
 	}
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/weft-project/weft/id"
 	"github.com/weft-project/weft/internal/fs"
+	"github.com/weft-project/weft/internal/spill"
 	"github.com/weft-project/weft/metrics"
 	"github.com/weft-project/weft/rpc/planpb"
 )
@@ -37,6 +38,9 @@ type Context struct {
 	Batch bool
 	// Memory is the budget in bytes for this subtask's tables; 0 means unknown.
 	Memory int64
+	// Managed is the memory in bytes that each operator may sort or aggregate in, in BATCH mode, before it writes to Spill.
+	Managed int64
+	Spill   *spill.Space
 	// ObjectReuse: authors promise not to mutate what they have emitted.
 	ObjectReuse bool
 

@@ -336,6 +336,9 @@ func (w *writer[T]) Idle(idle bool) {
 
 // event sends an event to all consumers, after what is buffered.
 func (w *writer[T]) event(e network.Event) {
+	if w.cfg.Stored {
+		return
+	}
 	for i := range w.subs {
 		s := &w.subs[i]
 		w.flushSub(s)
@@ -353,6 +356,13 @@ func (w *writer[T]) FlushDue() error {
 
 // Flush is Writer's.
 func (w *writer[T]) Flush() (err error) {
+	if w.cfg.Stored {
+		return nil
+	}
+	return w.flush()
+}
+
+func (w *writer[T]) flush() (err error) {
 	defer func() { err = recovered(recover(), err) }()
 	w.flushAll()
 	return nil
@@ -360,7 +370,7 @@ func (w *writer[T]) Flush() (err error) {
 
 // End is Writer's.
 func (w *writer[T]) End() error {
-	if err := w.Flush(); err != nil {
+	if err := w.flush(); err != nil {
 		return err
 	}
 	for i := range w.subs {

@@ -38,6 +38,8 @@ type Node struct {
 	EdgeOutput map[uint32]int
 	// KeyHashes makes, for HASH edges by index, the func(*T) uint64 of one subtask.
 	KeyHashes map[uint32]func() any
+	// Managed: it takes part in Context.Managed.
+	Managed bool
 	// In is the element type of each in-edge of the root, by edge index.
 	In map[uint32]Type
 }

@@ -153,7 +153,8 @@ func (e *Env) settings(name string, outside map[string]string) (graph.Settings, 
 		return graph.Settings{}, err
 	}
 	s := graph.Settings{Name: name, Mode: planpb.RuntimeMode(e.mode), Parallelism: e.parallelism, MaxParallelism: e.maxParallelism,
-		SDKVersion: Version, Config: c.Map(), NoChaining: !config.Get(c, config.OperatorChaining)}
+		SDKVersion: Version, Config: c.Map(), NoChaining: !config.Get(c, config.OperatorChaining),
+		Pipelined: config.Get(c, config.BatchShuffleMode) == "ALL_EXCHANGES_PIPELINED"}
 	if s.Name == "" {
 		s.Name = config.Get(c, config.JobName)
 	}

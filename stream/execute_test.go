@@ -219,6 +219,7 @@ func TestCancelByContext(t *testing.T) {
 		env := stream.New()
 		env.SetMode(mode)
 		env.SetParallelism(3)
+		env.Set("execution.batch-shuffle-mode", "ALL_EXCHANGES_PIPELINED") // a stage that never ends would fill the disk
 		s := stream.Generate(env, "endless", 1<<60, func(i int64) int64 { return i })
 		s = stream.Map(stream.Rebalance(s), "watch", func(v int64) int64 {
 			if seen.Add(1) == 5000 {

@@ -228,7 +228,7 @@ func (w *worker) environment(dir string) []string {
 // environment holds besides is not passed on.
 func (m *manager) environment(given map[string]string, dir string, slots int) []string {
 	env := map[string]string{}
-	for _, name := range []string{"PATH", "HOME", "TMPDIR", "TZ", "LANG", "USER", "SSL_CERT_FILE", "SSL_CERT_DIR"} {
+	for _, name := range []string{"PATH", "HOME", "TMPDIR", "TZ", "LANG", "USER", "SSL_CERT_FILE", "SSL_CERT_DIR", "LOCAL_DIRS"} {
 		if v, ok := os.LookupEnv(name); ok {
 			env[name] = v
 		}

@@ -13,8 +13,8 @@ import (
 type Attempt struct {
 	Vertex          *planpb.JobVertex
 	Subtask, Number int
-	// Slot is the index into the job's slots.
-	Slot         int
+	// Slot is the index into the job's slots; Stage when it is deployed (Job.Stage).
+	Slot, Stage  int
 	State        controlpb.ExecutionState
 	Entered      map[controlpb.ExecutionState]int64
 	Metrics      *controlpb.TaskMetrics
@@ -31,11 +31,21 @@ type Job struct {
 	Status  planpb.JobStatus
 	Entered map[planpb.JobStatus]int64
 	// Number counts the job's attempts from 0; it is the number of every task attempt too, because the whole job restarts.
-	Number  int
-	Current map[string][]*Attempt
-	Earlier map[string][]*Attempt
-	slots   int
-	first   map[string]int // slot sharing group → its first slot
+	Number int
+	// Stage is what runs now of Stages: the tasks of one are deployed when those of the one before have finished. A job without
+	// blocking exchanges has one.
+	Stage, Stages int
+	Current       map[string][]*Attempt
+	Earlier       map[string][]*Attempt
+	slots         int
+	stage         map[string]int // of vertices
+	first         map[place]int  // the first slot
+}
+
+// place is a slot sharing group in one stage: stages use the same slots, one after the other.
+type place struct {
+	stage int
+	group string
 }
 
 // maxEarlier bounds the earlier attempts kept of a subtask's vertex.
@@ -44,9 +54,7 @@ const maxEarlier = 64
 // NewJob checks a graph and starts its execution in INITIALIZING.
 func NewJob(job id.Job, g *planpb.JobGraph, now int64) (*Job, error) {
 	j := &Job{ID: job, Graph: g, Status: planpb.JobStatus_INITIALIZING, Entered: map[planpb.JobStatus]int64{planpb.JobStatus_INITIALIZING: now},
-		Current: map[string][]*Attempt{}, Earlier: map[string][]*Attempt{}, first: map[string]int{}}
-	groups := map[string]int{}
-	var order []string
+		Current: map[string][]*Attempt{}, Earlier: map[string][]*Attempt{}, first: map[place]int{}}
 	parallelism := map[string]int{}
 	for _, v := range g.GetVertices() {
 		if _, err := id.ParseVertex(v.GetId()); err != nil {
@@ -59,12 +67,6 @@ func NewJob(job id.Job, g *planpb.JobGraph, now int64) (*Job, error) {
 			return nil, fmt.Errorf("vertex id %s stands twice in the graph", v.GetId())
 		}
 		parallelism[v.GetId()] = int(v.GetParallelism())
-		if _, known := groups[v.GetSlotSharingGroup()]; !known {
-			order = append(order, v.GetSlotSharingGroup())
-		}
-		if n := int(v.GetParallelism()); n > groups[v.GetSlotSharingGroup()] {
-			groups[v.GetSlotSharingGroup()] = n
-		}
 	}
 	if len(parallelism) == 0 {
 		return nil, fmt.Errorf("the job graph has no vertices")
@@ -79,14 +81,34 @@ func NewJob(job id.Job, g *planpb.JobGraph, now int64) (*Job, error) {
 			return nil, fmt.Errorf("edge %d: forward between parallelism %d and %d", i, up, down)
 		}
 	}
-	for _, name := range order {
-		j.first[name] = j.slots
-		j.slots += groups[name]
-	}
-	return j, nil
+	return j, j.place()
 }
 
-// Slots is how many slots the job needs: for each slot sharing group its highest parallelism.
+// place deals out stages and slots.
+func (j *Job) place() error {
+	var ok bool
+	if j.stage, j.Stages, ok = topology.Stages(j.Graph); !ok {
+		return fmt.Errorf("the job graph has blocking edges whose readers wait for each other")
+	}
+	groups := map[place]int{}
+	var order []place
+	for _, v := range j.Graph.GetVertices() {
+		p := place{j.stage[v.GetId()], v.GetSlotSharingGroup()}
+		if _, known := groups[p]; !known {
+			order = append(order, p)
+		}
+		groups[p] = max(groups[p], int(v.GetParallelism()))
+	}
+	used := make([]int, j.Stages)
+	for _, p := range order {
+		j.first[p] = used[p.stage]
+		used[p.stage] += groups[p]
+		j.slots = max(j.slots, used[p.stage])
+	}
+	return nil
+}
+
+// Slots is how many slots the job needs: for each slot sharing group its highest parallelism, in the stage that needs most.
 func (j *Job) Slots() int { return j.slots }
 
 // Move changes the job's status.
@@ -105,11 +127,12 @@ func (j *Job) Begin(number int, now int64) {
 		keep := append(j.Earlier[v], attempts...)
 		j.Earlier[v] = keep[max(0, len(keep)-maxEarlier):]
 	}
-	j.Number = number
+	j.Number, j.Stage = number, 0
 	for _, v := range j.Graph.GetVertices() {
 		list := make([]*Attempt, v.GetParallelism())
+		stage := j.stage[v.GetId()]
 		for i := range list {
-			list[i] = &Attempt{Vertex: v, Subtask: i, Number: number, Slot: j.first[v.GetSlotSharingGroup()] + i,
+			list[i] = &Attempt{Vertex: v, Subtask: i, Number: number, Slot: j.first[place{stage, v.GetSlotSharingGroup()}] + i, Stage: stage,
 				State: controlpb.ExecutionState_STATE_SCHEDULED, Entered: map[controlpb.ExecutionState]int64{controlpb.ExecutionState_STATE_SCHEDULED: now}}
 		}
 		j.Current[v.GetId()] = list
@@ -154,6 +177,22 @@ func (j *Job) Finished() bool {
 	return all
 }
 
+// NextStage goes on to the next stage when all tasks of this one have finished; false when there is none, or some have not. The
+// coordinator task serves all stages.
+func (j *Job) NextStage() bool {
+	if j.Stage+1 >= j.Stages {
+		return false
+	}
+	done := true
+	j.Each(func(a *Attempt) {
+		done = done && (a.Stage != j.Stage || a.State == controlpb.ExecutionState_STATE_FINISHED || a.Vertex.GetKind() == planpb.VertexKind_COORDINATOR)
+	})
+	if done {
+		j.Stage++
+	}
+	return done
+}
+
 func (j *Job) attemptID(vertex string, subtask int) *controlpb.AttemptId {
 	return &controlpb.AttemptId{JobId: j.ID.String(), VertexId: vertex, Subtask: int32(subtask), Attempt: int32(j.Number)}
 }
@@ -165,7 +204,7 @@ type Placement struct {
 	Address string
 }
 
-// Deployment makes the descriptors of the current attempts, by slot of the job.
+// Deployment makes the descriptors of the current attempts of this stage, by slot of the job.
 func (j *Job) Deployment(where func(slot int) Placement) (tasks map[int][]*controlpb.TaskDeployment, coordinator *controlpb.AttemptId, coordinatorAddress string) {
 	tasks = map[int][]*controlpb.TaskDeployment{}
 	for _, v := range j.Graph.GetVertices() {
@@ -174,7 +213,9 @@ func (j *Job) Deployment(where func(slot int) Placement) (tasks map[int][]*contr
 			if v.GetKind() == planpb.VertexKind_COORDINATOR {
 				coordinator, coordinatorAddress = j.attemptID(v.GetId(), 0), p.Address
 			}
-			tasks[a.Slot] = append(tasks[a.Slot], j.task(v, i, p.Index, where))
+			if a.Stage == j.Stage {
+				tasks[a.Slot] = append(tasks[a.Slot], j.task(v, i, p.Index, where))
+			}
 		}
 	}
 	return tasks, coordinator, coordinatorAddress

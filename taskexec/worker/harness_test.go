@@ -102,6 +102,8 @@ type workers struct {
 	tasks    [][]*controlpb.TaskDeployment
 	quiet    bool // nobody asks for metrics
 	inTurn   bool // a worker is deployed when a task of the one before has finished
+	x        *execution.Job
+	place    func() // puts the tasks of the current stage into tasks
 	deploy   func(i int) error
 }
 
@@ -133,14 +135,37 @@ func startWorkers(t testing.TB, p *operator.Program, n int, settings map[string]
 		t.Fatal(err)
 	}
 	j.Begin(0, 0)
-	bySlot, coordinator, address := j.Deployment(func(slot int) execution.Placement { return execution.Placement{Address: addresses[slot%n]} })
-	for slot, tasks := range bySlot {
-		w.tasks[slot%n] = append(w.tasks[slot%n], tasks...)
+	w.x = j
+	var coordinator *controlpb.AttemptId
+	var address string
+	w.place = func() {
+		clear(w.tasks)
+		var bySlot map[int][]*controlpb.TaskDeployment
+		bySlot, coordinator, address = j.Deployment(func(slot int) execution.Placement { return execution.Placement{Address: addresses[slot%n]} })
+		for slot, tasks := range bySlot {
+			w.tasks[slot%n] = append(w.tasks[slot%n], tasks...)
+		}
 	}
+	w.place()
 	w.deploy = func(i int) error {
 		return w.runtimes[i].Deploy(&controlpb.Deploy{JobId: w.job.String(), Coordinator: coordinator, CoordinatorAddress: address, Tasks: w.tasks[i]})
 	}
 	return w
+}
+
+// ended notes the end of a task; more is how many tasks of the next stage there are to deploy.
+func (w *workers) ended(s *controlpb.TaskState) (more int) {
+	if a := w.x.Find(s.GetId()); a != nil {
+		a.Set(s.GetState(), 0)
+	}
+	if !w.x.NextStage() {
+		return 0
+	}
+	w.place()
+	for _, tasks := range w.tasks {
+		more += len(tasks)
+	}
+	return more
 }
 
 // startQuietWorkers are two workers whose metrics nobody asks for, which costs allocations.
@@ -196,7 +221,13 @@ func (w *workers) run() outcome {
 				continue // it has not ended
 			}
 			left--
-			if deployed < len(w.runtimes) {
+			if more := w.ended(s); more > 0 {
+				left += more
+				deployed = 0
+				for deployNext(); deployed < len(w.runtimes) && !w.inTurn; {
+					deployNext()
+				}
+			} else if deployed < len(w.runtimes) {
 				deployNext()
 			}
 			out.ends[s.GetState()]++
@@ -216,12 +247,12 @@ func (w *workers) run() outcome {
 }
 
 func (w *workers) cancel() {
-	for i, r := range w.runtimes {
-		var ids []*controlpb.AttemptId
-		for _, t := range w.tasks[i] {
-			ids = append(ids, t.GetId())
-		}
-		r.Cancel(ids)
+	var ids []*controlpb.AttemptId
+	w.x.Each(func(a *execution.Attempt) {
+		ids = append(ids, &controlpb.AttemptId{JobId: w.job.String(), VertexId: a.Vertex.GetId(), Subtask: int32(a.Subtask), Attempt: int32(a.Number)})
+	})
+	for _, r := range w.runtimes {
+		r.Cancel(ids) // each knows its own
 	}
 }
 

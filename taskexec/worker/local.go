@@ -7,9 +7,11 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/weft-project/weft/config"
 	"github.com/weft-project/weft/graph/topology"
 	"github.com/weft-project/weft/id"
 	"github.com/weft-project/weft/internal/fs"
+	"github.com/weft-project/weft/internal/spill"
 	"github.com/weft-project/weft/network"
 	"github.com/weft-project/weft/operator"
 	"github.com/weft-project/weft/rpc/controlpb"
@@ -42,6 +44,7 @@ func RunLocalWatched(ctx context.Context, p *operator.Program, files *fs.Registr
 	defer func() { _ = m.Close() }() // every task has ended; there is nothing left to send
 	states := make(chan *controlpb.TaskState, 16)
 	r := NewRuntime(Config{Job: job, Program: p, Manager: m, Files: files, Log: log, Config: p.Graph.GetConfig(), Host: "localhost",
+		Spill:  spill.NewSpace(localTempDirs(config.FromMap(p.Graph.GetConfig()))...),
 		Report: func(s *controlpb.TaskState) { states <- s }})
 	began := time.Now()
 	if w != nil {
@@ -50,12 +53,13 @@ func RunLocalWatched(ctx context.Context, p *operator.Program, files *fs.Registr
 			return nil, err
 		}
 	}
-	deploy := localDeployment(job, p.Graph, m.Addr())
-	if err := r.Deploy(deploy); err != nil {
+	stages := newLocalStages(r, localDeployment(job, p.Graph, m.Addr()))
+	left, err := stages.next()
+	if err != nil {
 		r.Close()
 		return nil, err
 	}
-	result := awaitLocal(ctx, r, states, len(deploy.GetTasks()), w)
+	result := awaitLocal(ctx, r, states, left, w, stages)
 	r.Close()
 	removeScratch(p.Graph.GetScratchPaths(), job, files, log)
 	result.JobId, result.RuntimeMs = job.String(), time.Since(began).Milliseconds()
@@ -66,7 +70,7 @@ func RunLocalWatched(ctx context.Context, p *operator.Program, files *fs.Registr
 }
 
 // awaitLocal collects the tasks' ends; the first failure cancels the others.
-func awaitLocal(ctx context.Context, r *Runtime, states <-chan *controlpb.TaskState, left int, w Watcher) *planpb.JobResult {
+func awaitLocal(ctx context.Context, r *Runtime, states <-chan *controlpb.TaskState, left int, w Watcher, stages *localStages) *planpb.JobResult {
 	result := &planpb.JobResult{Status: planpb.JobStatus_FINISHED}
 	cancelAll := func() {
 		r.mu.Lock()
@@ -87,16 +91,24 @@ func awaitLocal(ctx context.Context, r *Runtime, states <-chan *controlpb.TaskSt
 			if w != nil {
 				w.Task(s)
 			}
+			failed := s.GetFailure()
 			switch s.GetState() {
 			case controlpb.ExecutionState_STATE_FAILED:
-				if result.Status == planpb.JobStatus_FINISHED {
-					result.Status, result.Failure = planpb.JobStatus_FAILED, s.GetFailure()
-					cancelAll()
-				}
 				left--
 			case controlpb.ExecutionState_STATE_FINISHED, controlpb.ExecutionState_STATE_CANCELED:
 				left--
 				mergeInto(totals, s.GetAccumulators())
+				if s.GetState() == controlpb.ExecutionState_STATE_FINISHED && result.Status == planpb.JobStatus_FINISHED {
+					more, err := stages.finished(s)
+					if left += more; err != nil {
+						left -= more
+						failed = &planpb.Failure{Domain: planpb.FailureDomain_INTERNAL, Message: err.Error(), TimestampMs: time.Now().UnixMilli()}
+					}
+				}
+			}
+			if failed != nil && result.Status == planpb.JobStatus_FINISHED {
+				result.Status, result.Failure = planpb.JobStatus_FAILED, failed
+				cancelAll()
 			}
 		}
 	}

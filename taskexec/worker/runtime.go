@@ -12,6 +12,7 @@ import (
 	"github.com/weft-project/weft/config"
 	"github.com/weft-project/weft/id"
 	"github.com/weft-project/weft/internal/fs"
+	"github.com/weft-project/weft/internal/spill"
 	"github.com/weft-project/weft/network"
 	"github.com/weft-project/weft/operator"
 	"github.com/weft-project/weft/rpc/controlpb"
@@ -32,6 +33,8 @@ type Config struct {
 	Memory int64
 	// Host and TaskManager are named in failures.
 	Host, TaskManager string
+	// Spill is where temporary data goes.
+	Spill *spill.Space
 	// Clock is processing time; nil for the machine's clock.
 	Clock operator.Clock
 	// Report is told of every state change, from the task's goroutine.
@@ -47,6 +50,7 @@ type Runtime struct {
 	bufferTimeout time.Duration
 	objectReuse   bool
 	bufferSize    int // of the network's buffers, in bytes
+	spill         *spill.Space
 	// watermarkInterval is how often sources say watermarks, in milliseconds; 0 for never.
 	watermarkInterval int64
 
@@ -63,6 +67,9 @@ func NewRuntime(cfg Config) *Runtime {
 	c := config.FromMap(cfg.Config)
 	r := &Runtime{cfg: cfg, bufferTimeout: bufferTimeout(c), objectReuse: config.Get(c, config.ObjectReuse),
 		bufferSize: int(config.Get(c, config.SegmentSize)), watermarkInterval: config.Get(c, config.AutoWatermarkInterval).Milliseconds()}
+	if r.spill = cfg.Spill; r.spill == nil {
+		r.spill = spill.NewSpace(localTempDirs(c)...)
+	}
 	r.ctx, r.stop = context.WithCancel(context.Background())
 	r.mu.tasks = map[id.Attempt]*task{}
 	r.running.Add(1)
@@ -146,9 +153,11 @@ func (r *Runtime) Deploy(d *controlpb.Deploy) error {
 	for _, td := range d.GetTasks() {
 		subtasks[td.GetId().GetVertexId()]++
 	}
+	managed := r.managedShare(d)
 	for _, td := range d.GetTasks() {
 		t, err := r.newTask(td, d)
 		if err == nil {
+			t.managed = managed
 			t.memory = r.cfg.Memory / int64(subtasks[t.vertex.GetId()])
 		}
 		if err == nil {

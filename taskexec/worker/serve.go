@@ -18,6 +18,7 @@ import (
 	"github.com/weft-project/weft/id"
 	"github.com/weft-project/weft/internal/fs"
 	"github.com/weft-project/weft/internal/procstat"
+	"github.com/weft-project/weft/internal/spill"
 	"github.com/weft-project/weft/internal/stacks"
 	"github.com/weft-project/weft/network"
 	"github.com/weft-project/weft/operator"
@@ -154,7 +155,7 @@ func (l *Link) Serve(p *operator.Program, files *fs.Registry, log *slog.Logger) 
 	}
 	p.Graph = s.GetGraph()
 	r := NewRuntime(Config{Job: job, JobAttempt: int(s.GetJobAttempt()), Program: p, Manager: m, Files: files, Log: log,
-		Config: s.GetConfig(), Memory: s.GetShare().GetMemory(), Host: s.GetHost(), TaskManager: s.GetTaskmanagerId(), Report: l.report})
+		Config: s.GetConfig(), Memory: s.GetShare().GetMemory(), Spill: spill.NewSpace(tempDirs(s.GetWorkDir())...), Host: s.GetHost(), TaskManager: s.GetTaskmanagerId(), Report: l.report})
 	ready := &controlpb.WorkerState{JobId: s.GetJobId(), JobAttempt: s.GetJobAttempt(), Phase: controlpb.WorkerPhase_WORKER_READY,
 		DataAddress: m.Addr(), Pid: int32(os.Getpid())}
 	if err := l.send(&controlpb.FromWorker{Kind: &controlpb.FromWorker_State{State: ready}}); err != nil {

@@ -25,6 +25,7 @@ type task struct {
 	isCoordinator bool
 	coordinator   string
 	memory        int64 // this subtask's part of the worker's budget, in bytes
+	managed       int64 // what each of its operators may sort and aggregate in
 	ctx           context.Context
 	cancel        context.CancelCauseFunc
 
@@ -99,6 +100,7 @@ func (t *task) end(err error) {
 		t.report(controlpb.ExecutionState_STATE_FAILED, t.failure(err))
 	}
 	t.cancel(errCanceled)
+	t.free()
 }
 
 // peerGrace is how long a task that failed because of a peer waits for the peer's own report to arrive first, so that the
@@ -178,7 +180,7 @@ func (t *task) openPartitions() error {
 			consumers = append(consumers, a)
 			t.consumers[out.GetEdge()] = append(t.consumers[out.GetEdge()], consumer{attempt: a})
 		}
-		p, err := t.r.cfg.Manager.OpenPartition(network.PartitionConfig{Producer: t.attempt, Edge: out.GetEdge(), Consumers: consumers})
+		p, err := t.r.cfg.Manager.OpenPartition(network.PartitionConfig{Producer: t.attempt, Edge: out.GetEdge(), Consumers: consumers, Spill: t.stored(out.GetEdge())})
 		if err != nil {
 			return err
 		}
@@ -233,7 +235,7 @@ func (t *task) link() error {
 		Ctx: t.ctx, Attempt: t.attempt, JobAttempt: t.r.cfg.JobAttempt, JobName: g.GetName(), TaskName: t.vertex.GetName(),
 		Parallelism: int(t.td.GetParallelism()), MaxParallelism: int(t.td.GetMaxParallelism()),
 		Files: t.r.cfg.Files, Log: t.r.cfg.Log, Call: t.callCoordinator, Config: t.r.cfg.Config,
-		Batch: g.GetMode() == planpb.RuntimeMode_BATCH, Memory: t.memory, Op: -1,
+		Batch: g.GetMode() == planpb.RuntimeMode_BATCH, Memory: t.memory, Managed: t.managed, Spill: t.r.spill, Op: -1,
 		ObjectReuse: t.r.objectReuse, WatermarkInterval: t.r.watermarkInterval, Clock: t.r.cfg.Clock, Post: t.mailbox.Post,
 	}
 	var err error
@@ -266,6 +268,9 @@ func (t *task) newWriter(n *operator.Node, edge uint32, typ operator.Type) (any,
 	e := t.r.cfg.Program.Graph.GetEdges()[edge]
 	cfg := operator.WriterConfig{Ctx: t.ctx, Partition: p, Partitioner: e.GetPartitioner(), Subtask: t.attempt.Subtask, Timed: e.GetTimed(), Time: &t.opctx.Time,
 		FlushNow: t.r.flushFlag(), FlushAlways: t.r.bufferTimeout == 0, BufferSize: t.r.bufferSize, ObjectReuse: t.opctx.ObjectReuse, Blocked: t.blocked}
+	if cfg.Stored = t.stored(edge) != nil; cfg.Stored {
+		cfg.FlushNow, cfg.FlushAlways = new(atomic.Bool), false
+	}
 	if mk := n.KeyHashes[edge]; mk != nil {
 		cfg.KeyHash = mk()
 	}
