@@ -44,6 +44,15 @@ func (c *Codec[T]) Type() string { return c.prog.typ }
 // Flat tells that T holds no pointers: copying the value is cloning it.
 func (c *Codec[T]) Flat() bool { return c.prog.flat }
 
+// Dense is how many bytes of a value's memory, from its beginning, are its encoding as they are; 0 where that is not so. Exchanges
+// copy them instead of calling Encoder and Decoder for each record.
+func (c *Codec[T]) Dense() int {
+	if c.prog.dense {
+		return int(c.prog.size)
+	}
+	return c.prog.head
+}
+
 // Immutable tells that sharing a copy is harmless: T is flat or holds strings besides, but no slice, map or pointer.
 func (c *Codec[T]) Immutable() bool { return c.prog.clone == nil }
 

@@ -1,11 +1,13 @@
 package codec
 
 import (
+	"bytes"
 	"errors"
 	"reflect"
 	"strings"
 	"testing"
 	"time"
+	"unsafe"
 
 	"google.golang.org/protobuf/types/known/wrapperspb"
 )
@@ -198,4 +200,50 @@ func TestKeyNormalizer(t *testing.T) {
 	if err != nil || plain.Normalizer() != nil {
 		t.Errorf("strings need no normalizer: %v", err)
 	}
+}
+
+// What Dense says is what Encoder writes and Decoder reads.
+func TestDenseIsTheEncoding(t *testing.T) {
+	type padded struct {
+		A int64
+		B [5]byte
+	}
+	type mixed struct {
+		A int64
+		S string
+	}
+	type gap struct {
+		A int8
+		B int64
+	}
+	v := padded{-2, [5]byte{1, 2, 3, 4, 5}}
+	c, err := Of[padded]()
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := c.Encoder()(nil, &v)
+	if c.Dense() != 13 || len(b) != 13 || !bytes.Equal(b, unsafe.Slice((*byte)(unsafe.Pointer(&v)), 13)) {
+		t.Errorf("%d bytes are dense, %d were written: %v", c.Dense(), len(b), b)
+	}
+	if got := roundTripOf(t, v); got != v {
+		t.Errorf("%v came back as %v", v, got)
+	}
+	if _, err := c.Decoder()(string(b[:12]), 0, &v); !errors.Is(err, ErrCorrupt) {
+		t.Errorf("cut short: %v", err)
+	}
+	for name, got := range map[string]int{"numbers": dense[[3]int64](t), "a number": dense[int64](t), "nothing": dense[struct{}](t),
+		"a string": dense[string](t), "mixed": dense[mixed](t), "a gap": dense[gap](t), "a boolean": dense[bool](t)} {
+		if want := map[string]int{"numbers": 24, "a number": 8}[name]; got != want {
+			t.Errorf("%s: %d dense bytes, expected %d", name, got, want)
+		}
+	}
+}
+
+func dense[T any](t *testing.T) int {
+	t.Helper()
+	c, err := Of[T]()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c.Dense()
 }

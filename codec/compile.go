@@ -16,7 +16,9 @@ type program struct {
 	flat bool
 	// dense: flat, and the memory has no padding and no varying word size, so that its bytes are its encoding.
 	dense bool
-	text  bool // a string
+	// head, where it is not 0, is how many bytes of memory are the whole encoding: what follows is padding or blank fields.
+	head int
+	text bool // a string
 	// least is how many bytes an encoding takes at least; 0 means that it takes none.
 	least int
 	enc   func(dst []byte, p unsafe.Pointer) []byte
@@ -146,6 +148,10 @@ func (c *compiler) structProgram(p *program, t reflect.Type, path string) error 
 	}
 	if len(steps) == 1 && steps[0].p.dense && steps[0].p.size == p.size {
 		fixedProgram(p, p.size)
+		return nil
+	}
+	if len(steps) == 1 && steps[0].off == 0 && steps[0].p.dense {
+		p.enc, p.dec, p.head = steps[0].p.enc, steps[0].p.dec, int(steps[0].p.size)
 		return nil
 	}
 	p.enc = func(dst []byte, ptr unsafe.Pointer) []byte {
