@@ -149,10 +149,6 @@ func (c *Client) newDeployment(kind clusterKind) (*deployment, error) {
 	if d.sizes, err = spec.ContainerSizes(c.Config, conf); err != nil {
 		return nil, &Failure{ExitUsage, err}
 	}
-	if d.sizes.Raised != "" {
-		c.Console.Say("%s", d.sizes.Raised)
-	}
-	c.Console.Say("%s", describeSizes(c.Config, d.sizes))
 	if d.rm, err = c.resourceManager(); err != nil {
 		return nil, err
 	}
@@ -234,6 +230,11 @@ func (d *deployment) newApplication(ctx context.Context) error {
 	if err := g.Wait(); err != nil {
 		return err
 	}
+	// Who is told that the cluster is not there is told nothing else.
+	if d.sizes.Raised != "" {
+		d.client.Console.Say("%s", d.sizes.Raised)
+	}
+	d.client.Console.Say("%s", describeSizes(d.client.Config, d.sizes))
 	return checkSizes(d.sizes, d.max, d.nodes)
 }
 
