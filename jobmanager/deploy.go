@@ -110,9 +110,16 @@ func (m *JobManager) deployTasks(j *job) {
 			return
 		}
 	}
+	if !j.cp.deployable() {
+		return
+	}
 	tasks, coordinator, coordinatorAddress := j.x.Deployment(func(s int) execution.Placement {
 		return execution.Placement{Index: j.slots[s].index, Address: j.workers[j.slots[s].tm.id].address}
 	})
+	if err := j.cp.equip(tasks); err != nil {
+		m.fail(j, &planpb.Failure{Domain: planpb.FailureDomain_USER, Message: err.Error(), TimestampMs: nowMs()})
+		return
+	}
 	byTM := map[string][]*controlpb.TaskDeployment{}
 	for i, s := range j.slots {
 		byTM[s.tm.id] = append(byTM[s.tm.id], tasks[i]...)
@@ -157,6 +164,7 @@ func (m *JobManager) taskChanged(j *job, s *controlpb.TaskState) {
 			Subtask: int32(a.Subtask), Parallelism: a.Vertex.GetParallelism(), Attempt: int32(a.Number), State: a.State, Host: a.Host,
 			TaskmanagerId: a.TaskManager}}})
 	}
+	j.cp.taskChanged(a)
 	switch {
 	case a.State == controlpb.ExecutionState_STATE_FAILED:
 		f := s.GetFailure()

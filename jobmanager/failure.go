@@ -36,7 +36,11 @@ func (m *JobManager) fail(j *job, f *planpb.Failure) {
 	if !waiting {
 		pause, restart, why = j.strategy.Decide(f, time.Now())
 	}
+	if j.cp.stopped() {
+		restart, why = false, "it was stopped with a savepoint, which is complete"
+	}
 	j.cause = f
+	j.cp.halt("the job failed: " + f.GetMessage())
 	if !restart {
 		if j.restarts > 0 || f.GetDomain() != planpb.FailureDomain_USER {
 			j.note("no restart: " + why)
@@ -47,7 +51,7 @@ func (m *JobManager) fail(j *job, f *planpb.Failure) {
 	} else {
 		j.next, j.pause = planpb.JobStatus_RUNNING, pause
 		j.move(planpb.JobStatus_RESTARTING, f)
-		j.note(fmt.Sprintf("restart %d, from the beginning, in %s", j.restarts+1, pause))
+		j.note(fmt.Sprintf("restart %d, %s, in %s", j.restarts+1, j.cp.from(), pause))
 	}
 	m.stopWorkers(j, "the job failed: "+f.GetMessage())
 	m.workersGone(j)

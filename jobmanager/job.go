@@ -38,6 +38,8 @@ type job struct {
 	request  *restpb.SubmitRequest
 	secret   security.Secret
 	strategy *execution.Restarts
+	// cp are the job's checkpoints; nil where there can be none.
+	cp       *checkpoints
 	start    int64
 	end      int64
 	restarts int
@@ -140,6 +142,12 @@ func (m *JobManager) make(jid id.Job, r *restpb.SubmitRequest) (*job, error) {
 	if err != nil {
 		return nil, err
 	}
+	if j.cp, err = m.checkpointsOf(j, effective); err != nil {
+		return nil, err
+	}
+	if j.cp != nil && j.cp.settings.Interval > 0 && config.Get(effective, config.RestartStrategy) == "" {
+		strategy = execution.CheckpointedStrategy()
+	}
 	j.strategy = execution.NewRestarts(strategy, rand.Float64)
 	if err := j.useBlobs(); err != nil {
 		return nil, err
@@ -159,6 +167,10 @@ func (m *JobManager) enter(j *job) {
 	m.o.Log.Info("job submitted", "job", j.id, "name", j.x.Graph.GetName(), "slots", j.x.Slots())
 	j.move(planpb.JobStatus_CREATED, nil)
 	m.noteScratch(j)
+	if j.cp != nil && j.cp.needed() {
+		j.cp.open(func() { m.await(j) })
+		return
+	}
 	m.await(j)
 }
 
@@ -240,6 +252,11 @@ func (m *JobManager) finish(j *job, status planpb.JobStatus) {
 	}
 	j.cleaning = true
 	j.waitingSince = time.Time{}
+	j.cp.end(status, func() { m.clean(j, status) })
+}
+
+// clean removes what the job has left unfinished.
+func (m *JobManager) clean(j *job, status planpb.JobStatus) {
 	paths := j.x.Graph.GetScratchPaths()
 	if m.o.Files == nil {
 		paths = nil
@@ -295,6 +312,7 @@ func (m *JobManager) cancelJob(j *job) error {
 	j.waitingSince = time.Time{}
 	if j.move(planpb.JobStatus_CANCELLING, nil) {
 		j.next = planpb.JobStatus_CANCELED
+		j.cp.halt("the job is canceled")
 		m.stopWorkers(j, "the job is canceled")
 		m.workersGone(j)
 	}

@@ -213,6 +213,10 @@ func (m *JobManager) receive(tm *taskManager, msg *controlpb.FromTaskManager) {
 		if k.Tasks.GetSequence() > 0 {
 			tm.send(&controlpb.ToTaskManager{Kind: &controlpb.ToTaskManager_Acknowledged{Acknowledged: k.Tasks.GetSequence()}})
 		}
+	case *controlpb.FromTaskManager_Checkpoint:
+		if j := m.jobOf(k.Checkpoint.GetJobId()); j != nil {
+			j.cp.report(k.Checkpoint)
+		}
 	case *controlpb.FromTaskManager_Planned:
 		m.planned(tm, k.Planned)
 	case *controlpb.FromTaskManager_File:

@@ -66,6 +66,9 @@ type Context struct {
 	accumulators map[string]*Accumulator
 	metrics      map[int]*metrics.Registry
 	chain        *Chain
+	// halted: what was scheduled waits, in late.
+	halted bool
+	late   []func()
 	// sides are the side outputs by operator and name: Emit[T] of each.
 	sides map[int]map[string]any
 }
@@ -80,10 +83,32 @@ func (c *Context) ForwardIdle(op int, idle bool) { c.chain.forwardIdle(op, idle)
 // under way.
 func (c *Context) Schedule(at int64, f func()) (stop func()) {
 	run := func() {
+		if c.halted {
+			c.late = append(c.late, f)
+			return
+		}
 		c.Now = max(c.Now, c.Clock.Now())
 		f()
 	}
 	return c.Clock.At(at, func() { c.Post(run) })
+}
+
+// Halt has nothing more called that was scheduled: a savepoint was taken that the task ends with.
+func (c *Context) Halt() { c.halted = true }
+
+// Continue takes Halt back.
+func (c *Context) Continue() {
+	if !c.halted {
+		return
+	}
+	late := c.late
+	c.halted, c.late = false, nil
+	for _, f := range late {
+		c.Post(func() {
+			c.Now = max(c.Now, c.Clock.Now())
+			f()
+		})
+	}
 }
 
 // SideOutput gives the Emit[T] of a side output of operator op; where nobody reads it, records are dropped.

@@ -77,15 +77,18 @@ type CoordinatorHost struct {
 	parts map[string]Coordinator
 }
 
-// NewCoordinatorHost makes and starts the coordinators.
-func NewCoordinatorHost(ctx context.Context, c *Context, factories map[string]CoordinatorFactory, subtasks map[string]int) (*CoordinatorHost, error) {
+// NewCoordinatorHost makes and starts the coordinators, those in from with what they go on from.
+func NewCoordinatorHost(ctx context.Context, c *Context, factories map[string]CoordinatorFactory, subtasks map[string]int,
+	from map[string]CoordinatorRestore) (*CoordinatorHost, error) {
 	h := &CoordinatorHost{parts: map[string]Coordinator{}}
 	for opID, f := range factories {
 		c.Op = slices.Index(c.OpIDs, opID) // what fails is this operator's code
 		part, err := f(&CoordinatorContext{Context: c, OperatorID: opID, Subtasks: subtasks[opID]})
 		if err == nil {
 			h.parts[opID] = part
-			err = part.Start(ctx)
+			if err = from[opID].restore(part); err == nil {
+				err = part.Start(ctx)
+			}
 		}
 		if err != nil {
 			h.Close()

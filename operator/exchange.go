@@ -50,6 +50,8 @@ type Writer interface {
 	// Watermark sends a watermark to all consumers, after what is buffered; Idle the status.
 	Watermark(wm int64)
 	Idle(idle bool)
+	// Barrier sends a checkpoint's barrier to all consumers, after what is buffered.
+	Barrier(payload []byte)
 	// End flushes and ends the partition.
 	End() error
 	// Records is how many have been written so far.
@@ -332,6 +334,11 @@ func (w *writer[T]) Idle(idle bool) {
 		e.Watermark = 1
 	}
 	w.event(e)
+}
+
+// Barrier is Writer's.
+func (w *writer[T]) Barrier(payload []byte) {
+	w.event(network.Event{Kind: network.Barrier, Payload: payload})
 }
 
 // event sends an event to all consumers, after what is buffered.

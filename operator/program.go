@@ -182,6 +182,15 @@ func (ch *Chain) Watermark(wm int64) {
 	ch.advance(0, wm)
 }
 
+// Barrier sends a checkpoint's barrier to all consumers of the chain.
+func (ch *Chain) Barrier(payload []byte) {
+	for i := range ch.operators {
+		for _, w := range ch.operators[i].writers {
+			w.Barrier(payload)
+		}
+	}
+}
+
 // Idle takes the status of the chain's inputs.
 func (ch *Chain) Idle(idle bool) { ch.takeIdle(0, idle) }
 

@@ -111,6 +111,12 @@ func (t *Timing[K, N]) arm() {
 	})
 }
 
+// Restored is the interface's: timers of processing time wait for the clock again.
+func (t *Timing[K, N]) Restored() error {
+	t.arm()
+	return nil
+}
+
 // Close is Operator's.
 func (t *Timing[K, N]) Close(error) error {
 	if t.stop != nil {

@@ -43,6 +43,11 @@ func (m *manager) receive(s *session, msg *controlpb.ToTaskManager) {
 			return
 		}
 		w.send(&controlpb.ToWorker{Kind: &controlpb.ToWorker_Deploy{Deploy: d}})
+	case *controlpb.ToTaskManager_Checkpoint:
+		c := k.Checkpoint
+		if w := m.workers[c.GetJobId()]; w != nil && w.phase == controlpb.WorkerPhase_WORKER_READY && w.start.GetJobAttempt() == c.GetJobAttempt() {
+			w.send(&controlpb.ToWorker{Kind: &controlpb.ToWorker_Checkpoint{Checkpoint: c}})
+		}
 	case *controlpb.ToTaskManager_Cancel:
 		if w := m.workers[k.Cancel.GetJobId()]; w != nil {
 			w.send(&controlpb.ToWorker{Kind: &controlpb.ToWorker_Cancel{Cancel: k.Cancel}})
@@ -129,6 +134,8 @@ func (m *manager) fromWorker(w *worker, msg *controlpb.FromWorker) {
 		}
 		m.terminal(&controlpb.TaskStates{Tasks: k.Tasks.GetTasks()})
 		w.send(&controlpb.ToWorker{Kind: &controlpb.ToWorker_Acknowledged{Acknowledged: k.Tasks.GetSequence()}})
+	case *controlpb.FromWorker_Checkpoint:
+		m.send(&controlpb.FromTaskManager{Kind: &controlpb.FromTaskManager_Checkpoint{Checkpoint: k.Checkpoint}})
 	case *controlpb.FromWorker_Stacks:
 		w.tookStacks(k.Stacks)
 	case *controlpb.FromWorker_Metrics:

@@ -24,9 +24,9 @@ func ScratchPath(output string) string {
 	return scheme + "://" + authority + scratch
 }
 
-// partReport tells the committer that a part is complete.
+// partReport tells the committer that a subtask's parts are complete.
 type partReport struct {
-	Part    string
+	Parts   []string
 	Records int64
 }
 
@@ -45,7 +45,7 @@ func TextSink[T any](output string, format func(dst []byte, v *T) []byte) (opera
 			})
 			return operator.Instance{Operator: s, Inputs: []any{in}}, nil
 		}, func(c *operator.CoordinatorContext) (operator.Coordinator, error) {
-			return &committer{c: c, output: output, done: operator.NewDoneSet(c.Subtasks), parts: map[int]string{}}, nil
+			return &committer{c: c, output: output, done: operator.NewDoneSet(c.Subtasks), parts: map[int][]string{}}, nil
 		}
 }
 
@@ -67,37 +67,62 @@ type sink struct {
 	c       *operator.Context
 	op      int
 	output  string
+	store   fs.FileSystem
+	dir     string
 	part    string
 	file    fs.Writer
 	buf     *bufio.Writer
 	records int64
+	// closed are parts that checkpoints have closed, in order; fresh are the records since the last.
+	closed []string
+	fresh  int64
+	// opened counts this attempt's parts.
+	opened int
 }
 
 // Open is Operator's.
-func (s *sink) Open() error {
-	store, dir, err := attemptDir(s.c, s.c.OpIDs[s.op], s.output, s.c.JobAttempt)
+func (s *sink) Open() (err error) {
+	s.store, s.dir, err = attemptDir(s.c, s.c.OpIDs[s.op], s.output, s.c.JobAttempt)
 	if err != nil {
 		return err
 	}
-	// The attempt number makes the name one that no other attempt uses (F2).
-	s.part = path.Join(dir, fmt.Sprintf("part-%05d", s.c.Subtask()))
-	s.file, err = store.Create(s.c.Ctx, s.part, fs.CreateOptions{Parents: true})
+	return s.begin()
+}
+
+// begin opens a part. The attempt's number in the directory makes its name one that no other attempt uses (F2).
+func (s *sink) begin() (err error) {
+	s.part = path.Join(s.dir, partName(s.c.Subtask(), s.opened))
+	s.opened++
+	s.file, err = s.store.Create(s.c.Ctx, s.part, fs.CreateOptions{Parents: true})
 	if err != nil {
 		return operator.External(fmt.Errorf("output %s: %w", s.output, err))
 	}
-	s.buf = bufio.NewWriterSize(s.file, 256<<10)
+	s.fresh = 0
+	if s.buf == nil {
+		s.buf = bufio.NewWriterSize(s.file, 256<<10)
+	}
+	s.buf.Reset(s.file)
 	return nil
+}
+
+// partName is the name of the n-th part that an attempt of a subtask writes.
+func partName(subtask, n int) string {
+	if n == 0 {
+		return fmt.Sprintf("part-%05d", subtask)
+	}
+	return fmt.Sprintf("part-%05d-%d", subtask, n)
 }
 
 func (s *sink) write(line []byte) {
 	s.records++
+	s.fresh++
 	if _, err := s.buf.Write(line); err != nil {
 		operator.Abort(operator.External(fmt.Errorf("output %s: %w", s.output, err)))
 	}
 }
 
-// EndInput is Operator's: the part is complete, and the committer is told.
-func (s *sink) EndInput() error {
+// complete closes the part.
+func (s *sink) complete() error {
 	err := s.buf.Flush()
 	if err == nil {
 		err = s.file.Close()
@@ -106,7 +131,21 @@ func (s *sink) EndInput() error {
 		return operator.External(fmt.Errorf("output %s: %w", s.output, err))
 	}
 	s.file = nil
-	_, err = operator.Ask[partReport, partReply](s.c, s.c.OpIDs[s.op], partReport{s.part, s.records})
+	s.closed = append(s.closed, s.part)
+	return nil
+}
+
+// EndInput is Operator's: the parts are complete, and the committer is told.
+func (s *sink) EndInput() error {
+	if s.fresh > 0 || len(s.closed) == 0 {
+		if err := s.complete(); err != nil {
+			return err
+		}
+	}
+	if err := s.noteEnd(); err != nil {
+		return err
+	}
+	_, err := operator.Ask[partReport, partReply](s.c, s.c.OpIDs[s.op], partReport{s.closed, s.records})
 	return err
 }
 
@@ -124,7 +163,9 @@ type committer struct {
 	output string
 	done   *operator.DoneSet
 	mu     sync.Mutex
-	parts  map[int]string
+	parts  map[int][]string
+	// finished are subtasks that had come to their end before the job was restored.
+	finished []int
 }
 
 // Start is Coordinator's: an output that exists is refused before any work, unless an earlier attempt of this job made it.
@@ -134,13 +175,18 @@ func (m *committer) Start(ctx context.Context) error {
 		return operator.User(err)
 	}
 	_, err = store.Stat(ctx, p)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		err = nil
+	case err == nil:
+		err = m.ours(ctx, store)
+	default:
+		err = operator.External(fmt.Errorf("output %s: %w", m.output, err))
 	}
-	if err != nil {
-		return operator.External(fmt.Errorf("output %s: %w", m.output, err))
+	if err != nil || len(m.finished) == 0 {
+		return err
 	}
-	return m.ours(ctx, store)
+	return m.readEnds(ctx)
 }
 
 // markSuffix ends the name of the mark that an attempt leaves before it publishes its parts. Marks lie beside the parts until
@@ -184,15 +230,20 @@ func (m *committer) Handle(ctx context.Context, subtask int, payload []byte) ([]
 	return operator.Answer(payload, func(r partReport) (partReply, error) {
 		m.mu.Lock()
 		defer m.mu.Unlock()
-		m.parts[subtask] = r.Part
-		if len(m.parts) == m.c.Subtasks {
-			if err := m.commit(ctx); err != nil {
-				return partReply{}, err
-			}
-		}
-		m.done.End(subtask)
-		return partReply{}, nil
+		return partReply{}, m.take(ctx, subtask, r.Parts)
 	})
+}
+
+// take notes a subtask's parts and commits when all are there.
+func (m *committer) take(ctx context.Context, subtask int, parts []string) error {
+	m.parts[subtask] = parts
+	if len(m.parts) == m.c.Subtasks {
+		if err := m.commit(ctx); err != nil {
+			return err
+		}
+	}
+	m.done.End(subtask)
+	return nil
 }
 
 func (m *committer) commit(ctx context.Context) error {
@@ -204,12 +255,20 @@ func (m *committer) commit(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := m.complete(ctx, store, dir); err != nil {
+	if m.rolled(dir) {
+		dir, err = m.gather(ctx, store, dir)
+	} else {
+		err = m.complete(ctx, store, dir)
+	}
+	if err != nil {
 		return fmt.Errorf("output %s: %w", m.output, err)
 	}
 	mark, err := store.Create(ctx, dir+markSuffix, fs.CreateOptions{})
 	if err == nil {
 		err = mark.Close()
+	}
+	if errors.Is(err, fs.ErrExist) {
+		err = nil // an attempt before has come so far
 	}
 	if err == nil {
 		err = store.Rename(ctx, m.committed(dir), target, false)
@@ -235,8 +294,8 @@ func (m *committer) complete(ctx context.Context, store fs.FileSystem, dir strin
 	for _, e := range entries {
 		there[path.Base(e.Path)] = true
 	}
-	for subtask, part := range m.parts {
-		if !there[path.Base(part)] {
+	for subtask, parts := range m.parts {
+		if part := parts[0]; !there[path.Base(part)] {
 			return fmt.Errorf("part %s of subtask %d was written but can not be seen where the output is published; %s must be shared by all machines of the cluster",
 				part, subtask, store.URI())
 		}

@@ -264,7 +264,7 @@ func TestForeignOutputIsRefused(t *testing.T) {
 	if err := os.WriteFile(part, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	report, err := json.Marshal(partReport{Part: part})
+	report, err := json.Marshal(partReport{Parts: []string{part}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -290,7 +290,7 @@ func TestPartsOfAnotherMachine(t *testing.T) {
 		for s := range subtasks - 1 {
 			r.part(s, true, s)
 		}
-		report, err := json.Marshal(partReport{Part: filepath.Join(attemptDirOf(output, 0), fmt.Sprintf("part-%05d", subtasks-1))})
+		report, err := json.Marshal(partReport{Parts: []string{filepath.Join(attemptDirOf(output, 0), fmt.Sprintf("part-%05d", subtasks-1))}})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -40,11 +40,17 @@ func (t *task) coordinate() error {
 		Config: t.r.cfg.Config, Time: eventtime.None, Op: -1, Ops: names, OpIDs: ids}
 	ctx, fail := context.WithCancelCause(t.ctx)
 	defer fail(nil)
-	host, err := operator.NewCoordinatorHost(ctx, t.opctx, p.Coordinators, subtasks)
+	from, err := t.coordinatorRestore()
+	if err != nil {
+		return err
+	}
+	host, err := operator.NewCoordinatorHost(ctx, t.opctx, p.Coordinators, subtasks, from)
 	if err != nil {
 		return err
 	}
 	defer host.Close()
+	t.keeper.serve(host)
+	defer t.keeper.serve(nil)
 	t.r.cfg.Manager.Handle(service, func(ctx context.Context, from id.Attempt, payload []byte) ([]byte, error) {
 		if len(payload) < opIDLen {
 			return nil, fmt.Errorf("coordinator request of %d bytes: expected at least an operator id", len(payload))

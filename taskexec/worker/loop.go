@@ -18,6 +18,17 @@ func (t *task) sourceLoop() error {
 			return context.Cause(t.ctx)
 		}
 		t.lookAround()
+		switch p := t.part; {
+		case p.ended:
+			return nil
+		case p.stopped:
+			if err := t.rest(); err != nil {
+				return err
+			}
+			continue
+		case p.wanted != nil:
+			p.settle()
+		}
 		status, err := src.Poll()
 		if err != nil {
 			t.opctx.Op = 0 // the source's own failure, whoever ran last
@@ -47,7 +58,13 @@ func (t *task) gateLoop() error {
 			return context.Cause(t.ctx)
 		}
 		t.lookAround()
-		item, ok := t.gate.Poll()
+		if t.part.rests() {
+			if err := t.rest(); err != nil {
+				return err
+			}
+			continue
+		}
+		item, ok := t.poll()
 		if !ok {
 			if err := t.gate.Err(); err != nil {
 				t.opctx.Op = -1 // no operator's failure
@@ -62,10 +79,19 @@ func (t *task) gateLoop() error {
 			continue
 		}
 		if item.Kind == network.EventItem {
-			if item.Event.Kind == network.EndOfPartition {
+			switch item.Event.Kind {
+			case network.Barrier:
+				if err := t.part.barrier(item.Channel, item.Event.Payload); err != nil {
+					return err
+				}
+				continue
+			case network.EndOfPartition:
 				open--
+				t.part.do(t.part.align.End(item.Channel))
 			}
-			t.event(item.Channel, item.Event)
+			if !t.part.stopped {
+				t.event(item.Channel, item.Event)
+			}
 			continue
 		}
 		if item.Channel < 0 || item.Channel >= len(t.edges) {
@@ -100,6 +126,14 @@ func (t *task) await(input <-chan struct{}) {
 	if mail {
 		t.mailbox.RunAll()
 	}
+}
+
+// poll gives the next item that may be processed: while a checkpoint is on its way some channels are held back.
+func (t *task) poll() (network.Item, bool) {
+	if t.part.busy {
+		return t.part.next()
+	}
+	return t.gate.Poll()
 }
 
 // lookAround does what waits in the mailbox and, for operators that want it, reads the clock.

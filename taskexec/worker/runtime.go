@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/weft-project/weft/checkpoint"
 	"github.com/weft-project/weft/config"
 	"github.com/weft-project/weft/id"
 	"github.com/weft-project/weft/internal/fs"
@@ -33,6 +34,8 @@ type Config struct {
 	Memory int64
 	// Host and TaskManager are named in failures.
 	Host, TaskManager string
+	// Checkpoint takes what tasks tell of checkpoints; nil where there are none.
+	Checkpoint func(*controlpb.CheckpointReport)
 	// Spill is where temporary data goes.
 	Spill *spill.Space
 	// Clock is processing time; nil for the machine's clock.
@@ -51,6 +54,7 @@ type Runtime struct {
 	objectReuse   bool
 	bufferSize    int // of the network's buffers, in bytes
 	spill         *spill.Space
+	settings      checkpoint.Settings
 	// watermarkInterval is how often sources say watermarks, in milliseconds; 0 for never.
 	watermarkInterval int64
 
@@ -67,6 +71,8 @@ func NewRuntime(cfg Config) *Runtime {
 	c := config.FromMap(cfg.Config)
 	r := &Runtime{cfg: cfg, bufferTimeout: bufferTimeout(c), objectReuse: config.Get(c, config.ObjectReuse),
 		bufferSize: int(config.Get(c, config.SegmentSize)), watermarkInterval: config.Get(c, config.AutoWatermarkInterval).Milliseconds()}
+	// Settings that nothing can be made of were refused when the job was submitted.
+	r.settings, _ = checkpoint.SettingsOf(c)
 	if r.spill = cfg.Spill; r.spill == nil {
 		r.spill = spill.NewSpace(localTempDirs(c)...)
 	}
@@ -198,7 +204,7 @@ func (r *Runtime) newTask(td *controlpb.TaskDeployment, d *controlpb.Deploy) (*t
 	if attempt.Job != r.cfg.Job {
 		return nil, fmt.Errorf("task %s of job %s: this worker runs job %s", attempt, attempt.Job, r.cfg.Job)
 	}
-	t := &task{r: r, attempt: attempt, td: td, coordinator: d.GetCoordinatorAddress()}
+	t := &task{r: r, attempt: attempt, td: td, coordinator: d.GetCoordinatorAddress(), mailbox: operator.NewMailbox()}
 	for _, v := range r.cfg.Program.Graph.GetVertices() {
 		if v.GetId() == td.GetId().GetVertexId() {
 			t.vertex = v
@@ -212,6 +218,9 @@ func (r *Runtime) newTask(td *controlpb.TaskDeployment, d *controlpb.Deploy) (*t
 		return nil, fmt.Errorf("task %s: the program has no code for vertex %q", attempt, t.vertex.GetName())
 	}
 	t.ctx, t.cancel = context.WithCancelCause(r.ctx)
+	if t.isCoordinator {
+		t.keeper = &keeper{t: t, held: map[checkpoint.Ref]context.CancelFunc{}}
+	}
 	return t, nil
 }
 

@@ -17,8 +17,8 @@ import (
 	"github.com/weft-project/weft/graph"
 	"github.com/weft-project/weft/id"
 	"github.com/weft-project/weft/internal/fs"
-	"github.com/weft-project/weft/internal/procstat"
 	"github.com/weft-project/weft/internal/spill"
+	"github.com/weft-project/weft/internal/procstat"
 	"github.com/weft-project/weft/internal/stacks"
 	"github.com/weft-project/weft/network"
 	"github.com/weft-project/weft/operator"
@@ -155,7 +155,7 @@ func (l *Link) Serve(p *operator.Program, files *fs.Registry, log *slog.Logger) 
 	}
 	p.Graph = s.GetGraph()
 	r := NewRuntime(Config{Job: job, JobAttempt: int(s.GetJobAttempt()), Program: p, Manager: m, Files: files, Log: log,
-		Config: s.GetConfig(), Memory: s.GetShare().GetMemory(), Spill: spill.NewSpace(tempDirs(s.GetWorkDir())...), Host: s.GetHost(), TaskManager: s.GetTaskmanagerId(), Report: l.report})
+		Config: s.GetConfig(), Memory: s.GetShare().GetMemory(), Spill: spill.NewSpace(tempDirs(s.GetWorkDir())...), Host: s.GetHost(), TaskManager: s.GetTaskmanagerId(), Report: l.report, Checkpoint: l.reportCheckpoint})
 	ready := &controlpb.WorkerState{JobId: s.GetJobId(), JobAttempt: s.GetJobAttempt(), Phase: controlpb.WorkerPhase_WORKER_READY,
 		DataAddress: m.Addr(), Pid: int32(os.Getpid())}
 	if err := l.send(&controlpb.FromWorker{Kind: &controlpb.FromWorker_State{State: ready}}); err != nil {
@@ -192,6 +192,8 @@ func (l *Link) handle(r *Runtime, m *controlpb.ToWorker) {
 					Failure: &planpb.Failure{Domain: planpb.FailureDomain_INTERNAL, Message: err.Error(), TimestampMs: time.Now().UnixMilli()}})
 			}
 		}
+	case *controlpb.ToWorker_Checkpoint:
+		r.Checkpoint(k.Checkpoint)
 	case *controlpb.ToWorker_Cancel:
 		r.Cancel(k.Cancel.GetAttempts())
 	case *controlpb.ToWorker_Share:
@@ -210,4 +212,10 @@ func (l *Link) report(s *controlpb.TaskState) {
 	}
 	// A TaskManager that is gone is noticed by the reader.
 	_ = wire.Write(l.conn, &controlpb.FromWorker{Kind: &controlpb.FromWorker_Tasks{Tasks: states}})
+}
+
+// reportCheckpoint sends what a task tells of a checkpoint.
+func (l *Link) reportCheckpoint(r *controlpb.CheckpointReport) {
+	// A TaskManager that is gone is noticed by the reader.
+	_ = l.send(&controlpb.FromWorker{Kind: &controlpb.FromWorker_Checkpoint{Checkpoint: r}})
 }

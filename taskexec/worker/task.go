@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"sync/atomic"
 	"time"
 
+	"github.com/weft-project/weft/checkpoint"
 	"github.com/weft-project/weft/eventtime"
 	"github.com/weft-project/weft/id"
 	"github.com/weft-project/weft/network"
@@ -39,6 +41,10 @@ type task struct {
 	opctx   *operator.Context
 	chain   *operator.Chain
 	mailbox *operator.Mailbox
+	// part is the task's in checkpoints, keeper the coordinator task's; storing are the snapshots that are being written.
+	part    *participant
+	keeper  *keeper
+	storing sync.WaitGroup
 	// valve makes one watermark of those of all channels; nil in sources.
 	valve   *eventtime.Valve
 	writers []operator.Writer
@@ -122,8 +128,17 @@ func (t *task) work() (err error) {
 			err = t.panicked(p)
 		}
 	}()
+	defer func() {
+		if err != nil && t.part != nil {
+			t.part.giveUp(func(checkpoint.Ref) bool { return true })
+		}
+		t.storing.Wait() // what a task acknowledges comes before its end
+	}()
 	if t.isCoordinator {
 		return t.coordinate()
+	}
+	if t.td.GetRestore().GetFinished() {
+		return t.runFinished()
 	}
 	if err := t.link(); err != nil {
 		return err
@@ -147,6 +162,9 @@ func (t *task) process() (err error) {
 	if err := t.chain.Open(); err != nil {
 		return err
 	}
+	if err := t.restore(); err != nil {
+		return err
+	}
 	t.report(controlpb.ExecutionState_STATE_RUNNING, nil)
 	loop := t.gateLoop
 	if t.chain.Source != nil {
@@ -155,10 +173,19 @@ func (t *task) process() (err error) {
 	if err := loop(); err != nil {
 		return err
 	}
+	return t.finishInput()
+}
+
+// endInput ends event time, the operators' input, and the output.
+func (t *task) endInput() error {
 	t.chain.Watermark(eventtime.Max)
 	if err := t.chain.EndInput(); err != nil {
 		return err
 	}
+	return t.endWriters()
+}
+
+func (t *task) endWriters() error {
 	for _, w := range t.writers {
 		if err := w.End(); err != nil {
 			return err
@@ -230,7 +257,7 @@ func (t *task) link() error {
 		return err
 	}
 	g := t.r.cfg.Program.Graph
-	t.mailbox = operator.NewMailbox()
+	t.part = newParticipant(t, len(t.edges), t.r.settings.Mode)
 	t.opctx = &operator.Context{
 		Ctx: t.ctx, Attempt: t.attempt, JobAttempt: t.r.cfg.JobAttempt, JobName: g.GetName(), TaskName: t.vertex.GetName(),
 		Parallelism: int(t.td.GetParallelism()), MaxParallelism: int(t.td.GetMaxParallelism()),
