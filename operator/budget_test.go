@@ -216,6 +216,32 @@ func TestCorruptBuffers(t *testing.T) {
 	}
 }
 
+// A buffer of values that are their own encoding is checked as others are.
+func TestCorruptBuffersOfFixedSize(t *testing.T) {
+	for _, timed := range []bool{false, true} {
+		var times []int64
+		at := new(int64)
+		r, err := typeFor[[2]int64](t).NewReader(Emit[[2]int64](func(*[2]int64) { times = append(times, *at) }), at, timed)
+		if err != nil {
+			t.Fatal(err)
+		}
+		record := make([]byte, 16)
+		if timed {
+			record = append([]byte{6}, record...) // 3 ms after the one before
+		}
+		good := append(append([]byte(nil), record...), record...)
+		if n, err := r.Process(network.Item{Data: good, Records: 2}); n != 2 || err != nil || (timed && (times[0] != 3 || times[1] != 6)) {
+			t.Fatalf("timed %v: %d records with times %v: %v", timed, n, times, err)
+		}
+		for name, item := range map[string]network.Item{"cut short": {Data: good[:len(good)-1], Records: 2}, "too many bytes": {Data: good, Records: 1},
+			"too few": {Data: good, Records: 3}, "half": {Data: good[:len(record)], Records: 2}} {
+			if _, err := r.Process(item); err == nil {
+				t.Errorf("timed %v, %s: no error", timed, name)
+			}
+		}
+	}
+}
+
 func BenchmarkChain(b *testing.B) {
 	var sum int64
 	sink := &Node{Name: "sink", Factory: SinkFactory(func(*Context) (func(fixed), func() error) { return func(f fixed) { sum += f.ID }, nil })}

@@ -75,6 +75,7 @@ type writer[T any] struct {
 	cfg     WriterConfig
 	subs    []sub[T]
 	enc     func([]byte, *T) []byte
+	dense   int // bytes of a value that are its encoding as they are; 0 where enc is needed
 	clone   func(*T)
 	size    int // of a network buffer, in bytes
 	limit   int // bytes in a buffer after which it is sent, so much below size that a record of usual length still fits
@@ -99,7 +100,7 @@ type sub[T any] struct {
 // NewWriter is Type's.
 func (t *typeOf[T]) NewWriter(cfg WriterConfig) (any, Writer, error) {
 	size := int(unsafe.Sizeof(*new(T)))
-	w := &writer[T]{cfg: cfg, enc: t.codec.Encoder(), size: cfg.BufferSize, limit: cfg.BufferSize - cfg.BufferSize/32,
+	w := &writer[T]{cfg: cfg, enc: t.codec.Encoder(), dense: t.codec.Dense(), size: cfg.BufferSize, limit: cfg.BufferSize - cfg.BufferSize/32,
 		batch: min(1024, max(16, batchBytes/max(size, 1)))}
 	if !cfg.ObjectReuse {
 		w.clone = t.codec.Cloner()
@@ -210,7 +211,11 @@ func (w *writer[T]) put(i int, v *T) {
 		s.buf = binary.AppendVarint(s.buf, *w.time-s.last)
 		s.last = *w.time
 	}
-	s.buf = w.enc(s.buf, v)
+	if w.dense > 0 {
+		s.buf = append(s.buf, unsafe.Slice((*byte)(unsafe.Pointer(v)), w.dense)...)
+	} else {
+		s.buf = w.enc(s.buf, v)
+	}
 	s.n++
 	if len(s.buf) >= w.limit {
 		w.full(s, before, v)
@@ -413,7 +418,8 @@ func recovered(r any, err error) error {
 type reader[T any] struct {
 	emit   Emit[T]
 	dec    func(string, int, *T) (int, error)
-	shared bool // values refer to the decoded bytes
+	dense  []byte // of slot's memory, where that is what records are
+	shared bool   // values refer to the decoded bytes
 	slot   *T
 	time   *int64
 	timed  bool
@@ -425,7 +431,11 @@ func (t *typeOf[T]) NewReader(emit any, time *int64, timed bool) (Reader, error)
 	if err != nil {
 		return nil, err
 	}
-	return &reader[T]{emit: e, dec: t.codec.Decoder(), shared: !t.codec.Flat(), slot: new(T), time: time, timed: timed}, nil
+	r := &reader[T]{emit: e, dec: t.codec.Decoder(), shared: !t.codec.Flat(), slot: new(T), time: time, timed: timed}
+	if n := t.codec.Dense(); n > 0 {
+		r.dense = unsafe.Slice((*byte)(unsafe.Pointer(r.slot)), n)
+	}
+	return r, nil
 }
 
 // Process is Reader's.
@@ -449,7 +459,11 @@ func (r *reader[T]) Process(item network.Item) (int, error) {
 	} else {
 		src = unsafe.String(unsafe.SliceData(item.Data), len(item.Data))
 	}
-	left, err := r.records(src, item.Records)
+	records := r.records
+	if r.dense != nil {
+		records = r.denseRecords
+	}
+	left, err := records(src, item.Records)
 	if err != nil {
 		return 0, External(fmt.Errorf("exchange: %w", err))
 	}
@@ -503,8 +517,35 @@ func (r *reader[T]) records(src string, n int) (left int, err error) {
 	return len(src) - pos, nil
 }
 
+// denseRecords is records for values that are their own encoding.
+func (r *reader[T]) denseRecords(src string, n int) (left int, err error) {
+	size, last := len(r.dense), int64(0)
+	for i := range n {
+		if r.timed {
+			delta, used := varint(src, 0)
+			if used <= 0 {
+				return 0, fmt.Errorf("%w: timestamp of record %d", codec.ErrCorrupt, i)
+			}
+			src = src[used:]
+			last += delta
+			*r.time = last
+		}
+		if len(src) < size {
+			return 0, fmt.Errorf("%w: record %d is cut short", codec.ErrCorrupt, i)
+		}
+		copy(r.dense, src)
+		src = src[size:]
+		r.emit(r.slot)
+	}
+	return len(src), nil
+}
+
 // varint is encoding/binary's, for strings: used is 0 for bytes cut short.
 func varint(src string, pos int) (v int64, used int) {
+	if pos < len(src) && src[pos] < 0x80 {
+		u := uint64(src[pos])
+		return int64(u>>1) ^ -int64(u&1), 1
+	}
 	var u uint64
 	for i := 0; i < binary.MaxVarintLen64 && pos+i < len(src); i++ {
 		b := src[pos+i]
