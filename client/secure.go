@@ -149,6 +149,7 @@ func (d *deployment) tokens(ctx context.Context) (*token.Credentials, error) {
 	all := &token.Credentials{}
 	if have := who.Credentials(); have != nil {
 		all.AddAll(have)
+		d.brought = len(have.OfKind(token.KindHDFSDelegation))+len(have.OfKind(token.KindRMDelegation)) > 0
 	}
 	if config.Get(d.client.Config, config.DelegationTokens) {
 		if err := d.collect(ctx, who, all); err != nil {

@@ -64,6 +64,8 @@ type deployment struct {
 	app     yarnrpc.ApplicationID
 	max     yarnrpc.Resource
 	nodes   []yarnrpc.NodeReport
+	// brought tells that tokens came with the command (HADOOP_TOKEN_FILE_LOCATION): they go on being used when the application has ended.
+	brought bool
 	// login are files for the JobManager's own log-in, by the name in its container.
 	login map[string]string
 	// announced ends the note that this process is starting the application; nil before there is one.
@@ -198,6 +200,7 @@ func (d *deployment) run(ctx context.Context, ship []string) (yarnrpc.Applicatio
 	if submission.Launch.Credentials, err = d.tokens(ctx); err != nil {
 		return none, err
 	}
+	submission.KeepTokens = d.brought
 	if limit, ok := config.Lookup(c.Config, config.SubmitTimeout); ok {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeoutCause(ctx, limit, &submitTimeout{limit})

@@ -137,6 +137,8 @@ type Submission struct {
 	RolledLogs string
 	// RolledLogsExclude are those of them that are aggregated at the end only.
 	RolledLogsExclude string
+	// KeepTokens has the ResourceManager not cancel the delegation tokens when the application ends: they are others' too.
+	KeepTokens bool
 	// Unmanaged leaves it to the submitter to run the ApplicationMaster, outside of YARN.
 	Unmanaged bool
 }
@@ -153,6 +155,10 @@ func (s Submission) proto() (*yarnpb.ApplicationSubmissionContext, error) {
 	p := &yarnpb.ApplicationSubmissionContext{
 		ApplicationId: s.ID.proto(), ApplicationName: &s.Name, Queue: &queue, AmContainerSpec: launch, MaxAppAttempts: &attempts,
 		Resource: s.AM.proto(), ApplicationTags: s.Tags, KeepContainersAcrossApplicationAttempts: &s.KeepContainers, UnmanagedAm: &s.Unmanaged,
+	}
+	if s.KeepTokens {
+		cancel := false
+		p.CancelTokensWhenComplete = &cancel
 	}
 	if s.Type != "" {
 		p.ApplicationType = &s.Type

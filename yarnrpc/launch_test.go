@@ -15,3 +15,13 @@ func TestRolledLogs(t *testing.T) {
 		}
 	}
 }
+
+// Tokens that others use too are not cancelled with the application; the ResourceManager cancels them unless it is told.
+func TestTokensOfOthersAreKept(t *testing.T) {
+	for _, keep := range []bool{false, true} {
+		p, err := Submission{KeepTokens: keep}.proto()
+		if err != nil || p.GetCancelTokensWhenComplete() == keep {
+			t.Errorf("keep %v: cancelled with the application: %v, %v", keep, p.GetCancelTokensWhenComplete(), err)
+		}
+	}
+}

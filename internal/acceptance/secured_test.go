@@ -13,6 +13,7 @@ import (
 	"github.com/weft-project/weft/internal/devcluster"
 	"github.com/weft-project/weft/internal/hadoop/krb"
 	"github.com/weft-project/weft/internal/hadoop/token"
+	"github.com/weft-project/weft/security/identity"
 )
 
 // TestSecured is what users of a secured cluster do beside their own sessions: submit to somebody else's, go on while the KDC is away,
@@ -25,6 +26,7 @@ func TestSecured(t *testing.T) {
 		test func(t *testing.T, c *devcluster.Cluster)
 	}{
 		{"another's session", anothersSession}, {"tickets without a KDC", ticketsWithoutKDC}, {"standalone", standaloneSecured},
+		{"tokens of a file", tokensOfFile},
 	} {
 		t.Run(part.name, func(t *testing.T) { part.test(t, c) })
 	}
@@ -142,4 +144,33 @@ func standaloneSecured(t *testing.T, c *devcluster.Cluster) {
 	}
 	u.ok("stop-cluster.sh")
 	u.until("nothing runs", func() bool { return len(u.standaloneProcesses()) == 0 })
+}
+
+// A file with tokens does for one job after the other: they are not those of the first job alone.
+func tokensOfFile(t *testing.T, c *devcluster.Cluster) {
+	u := newSecured(t, c, devcluster.Owner)
+	store, rm := u.storeAs(devcluster.Owner), u.resourceManagerAs(devcluster.Owner)
+	defer store.Close()
+	defer rm.Close()
+	creds := &token.Credentials{}
+	for _, issuer := range []identity.Issuer{store, rm} {
+		tok, err := issuer.DelegationToken(t.Context(), "yarn")
+		if err != nil {
+			t.Fatal(err)
+		}
+		creds.Add(tok.Service, tok)
+	}
+	file := filepath.Join(u.home, "tokens")
+	if err := os.WriteFile(file, creds.Marshal(), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	as := u.with(token.EnvFile + "=" + file)
+	in := text(300, 4)
+	input := u.put("by-tokens.txt", in)
+	for i := range 2 {
+		out := u.out(fmt.Sprintf("by-tokens-%d", i))
+		r := as.ok("weft", "run", "-m", "yarn-cluster", "-yjm", "512", "-ytm", "1024", u.example("wordcount"), "-input", input, "-output", out)
+		u.same("counts", u.lines(out), count(in))
+		u.endsAs(applicationID.FindString(r.stderr+r.stdout), "SUCCEEDED", "has finished")
+	}
 }
