@@ -210,7 +210,7 @@ func TestSlotTimeout(t *testing.T) {
 			c := start(t, 1, map[string]string{"slot.request.timeout": "1 ms"})
 			c.tm("a", 1)
 			c.driver.mu.Lock()
-			c.driver.pending = 4
+			c.driver.pending, c.driver.shortage = 4, "the queue is full"
 			c.driver.mu.Unlock()
 			r := submission(graph(2))
 			if strategy != "" {
@@ -219,7 +219,7 @@ func TestSlotTimeout(t *testing.T) {
 			job := c.submit(r)
 			w := c.await(job, planpb.JobStatus_FAILED)
 			want := "the job needs 2 slots and did not get them within 1ms (slot.request.timeout): 1 TaskManagers with 1 slots are registered, " +
-				"1 slots are free, 4 TaskManagers are on their way"
+				"1 slots are free, 4 TaskManagers of 1 slots are asked for, 0 are starting; the queue is full"
 			if got := w.GetResult().GetFailure().GetMessage(); got != want {
 				t.Errorf("got  %s\nexpected %s", got, want)
 			}
@@ -237,7 +237,7 @@ func TestRequestFailed(t *testing.T) {
 	c.say().RequestFailed("the queue is closed")
 	w := c.await(job, planpb.JobStatus_FAILED)
 	want := "the job needs 1 slots and did not get them at all: 0 TaskManagers with 0 slots are registered, 0 slots are free, " +
-		"0 TaskManagers are on their way; the queue is closed"
+		"0 TaskManagers of 1 slots are asked for, 0 are starting; the queue is closed"
 	if got := w.GetResult().GetFailure().GetMessage(); got != want {
 		t.Errorf("got  %s\nexpected %s", got, want)
 	}

@@ -157,7 +157,7 @@ func (m *JobManager) noSlots(n int, when string) string {
 	text := fmt.Sprintf("%d slots and did not get them %s: %d TaskManagers with %d slots are registered, %d slots are free",
 		n, when, len(m.tms), total, free)
 	if m.o.Driver != nil {
-		text += fmt.Sprintf(", %d TaskManagers are on their way", m.onTheirWay())
+		text += fmt.Sprintf(", %d TaskManagers of %d slots are asked for, %d are starting", m.o.Driver.Overview().PendingTaskManagers, m.o.Spec.Slots, len(m.pending))
 	}
 	if m.refused != "" {
 		text += "; " + m.refused

@@ -23,9 +23,6 @@ type IntervalJoin[K comparable, A, B, O any] struct {
 	KeepB func(*B)
 }
 
-// LateRecords is the name of the counter of records that come too late to be joined.
-const LateRecords = "numLateRecordsDropped"
-
 // errJoinTime is the failure of a join in time of records that have none.
 var errJoinTime = errors.New("the record has no timestamp: an interval join needs one; use stream.AssignTimestamps before it")
 
@@ -50,7 +47,7 @@ type intervalJoin[K comparable, A, B, O any] struct {
 	p    *Process
 	emit func(O)
 	fn   func(*A, *B)
-	late *Accumulator
+	late *Late
 }
 
 // Factory makes the operator.
@@ -64,7 +61,7 @@ func (j *IntervalJoin[K, A, B, O]) Factory() Factory {
 		if err != nil {
 			return Instance{}, err
 		}
-		x := &intervalJoin[K, A, B, O]{Timing: timing, j: j, hash: j.Key.Hasher(), p: &Process{C: c, Op: op}, emit: emitter(c, op, next)}
+		x := &intervalJoin[K, A, B, O]{Timing: timing, j: j, hash: j.Key.Hasher(), p: &Process{C: c, Op: op}, emit: emitter(c, op, next), late: NewLate(c, op)}
 		x.keys = state.NewTable[K, pending[A, B]](timing.Keyed.Keep(), x.hash)
 		part, err := state.NewTablePart("waiting", x.keys, c.MaxParallelism, x.hash)
 		if err == nil {
@@ -91,10 +88,7 @@ func (x *intervalJoin[K, A, B, O]) key(k K) *pending[A, B] {
 		Abort(User(errJoinTime))
 	}
 	if x.Watermark != eventtime.None && ts < x.Watermark {
-		if x.late == nil {
-			x.late = x.C.Counter(LateRecords)
-		}
-		x.late.Long++
+		x.late.Count()
 		return nil
 	}
 	h := x.hash(k)

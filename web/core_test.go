@@ -86,3 +86,30 @@ func TestBars(t *testing.T) {
 		t.Errorf("%s", got)
 	}
 }
+
+// What a vertex is coloured by, and how the page shows it.
+func TestLoadOfVertices(t *testing.T) {
+	for _, c := range []struct {
+		load            *rest.Load
+		pressure, label string
+	}{
+		{nil, "", ""},
+		{&rest.Load{Idle: 1}, "idle", "0 % busy, 0 % held back, 100 % idle"},
+		{&rest.Load{Busy: 0.9, Idle: 0.1}, "busy", "90 % busy, 0 % held back, 10 % idle"},
+		{&rest.Load{Busy: 0.2, Held: 0.8}, "held", "20 % busy, 80 % held back, 0 % idle"},
+		{&rest.Load{Busy: 0.6, Held: 0.6}, "held", "50 % busy, 50 % held back, 0 % idle"},
+	} {
+		n := newNode(rest.JobVertex{ID: "v", Name: "map", Load: c.load})
+		if n.Pressure != c.pressure || n.Load.Label != c.label {
+			t.Errorf("%+v: %s, %s", c.load, n.Pressure, n.Load.Label)
+		}
+	}
+	// The last minute of what runs, all time of what has ended.
+	m := rest.IOMetrics{BusyTime: 1, IdleTime: 3}
+	if got := loadBar(nil, m).Label; got != "25 % busy, 0 % held back, 75 % idle" {
+		t.Error(got)
+	}
+	if got := loadBar(&rest.Load{Busy: 1}, m).Label; got != "100 % busy, 0 % held back, 0 % idle" {
+		t.Error(got)
+	}
+}

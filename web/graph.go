@@ -36,6 +36,10 @@ type graphNode struct {
 	Flow   string
 	// Full is the whole name.
 	Full string
+	// Load is how the busiest and the most held up of its running tasks have spent the last minute, Pressure the class that colours
+	// the node: held, busy or idle; both empty where nothing is known.
+	Load     bar
+	Pressure string
 }
 
 type graphEdge struct {
@@ -123,11 +127,29 @@ func columns(nodes []rest.PlanNode) (map[string]int, bool) {
 }
 
 func newNode(v rest.JobVertex) graphNode {
+	load := recentLoad(v.Load)
 	return graphNode{
+		Load: load, Pressure: pressure(v.Load),
 		ID: v.ID, Class: stateClass(v.Status), Full: v.Name, Lines: wrap(v.Name, lineLength, lineOfTitle),
 		Detail: strings.ToLower(v.Status) + " · parallelism " + strconv.Itoa(v.Parallelism),
 		Flow:   flow(v),
 	}
+}
+
+// mostly is from which part of its time on a task is called busy, or held back, by its colour.
+const mostly = 0.5
+
+// pressure names what colours a vertex, by Flink's order: what is held back points to a cause downstream.
+func pressure(l *rest.Load) string {
+	switch {
+	case l == nil:
+		return ""
+	case l.Held > mostly:
+		return "held"
+	case l.Busy > mostly:
+		return "busy"
+	}
+	return "idle"
 }
 
 func flow(v rest.JobVertex) string {

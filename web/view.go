@@ -119,7 +119,7 @@ type vertexRow struct {
 func newJob(d *rest.JobDetails, e *rest.JobExceptions, c rest.JobConfig) *jobView {
 	v := &jobView{Job: d, Exceptions: e, Execution: c.Execution, Graph: layout(d)}
 	for _, x := range d.Vertices {
-		v.Vertices = append(v.Vertices, vertexRow{JobVertex: x, Bar: countsBar(x.Tasks, x.Parallelism), Load: loadBar(x.Metrics)})
+		v.Vertices = append(v.Vertices, vertexRow{JobVertex: x, Bar: countsBar(x.Tasks, x.Parallelism), Load: loadBar(x.Load, x.Metrics)})
 	}
 	for k, value := range c.Execution.UserConfig {
 		v.Config = append(v.Config, rest.ConfigEntry{Key: k, Value: value})
@@ -143,9 +143,23 @@ func countsBar(counts map[string]int, total int) bar {
 	return newBar(strings.Join(words, ", "), float64(total), classes, amounts)
 }
 
-// loadBar shows how tasks spent their time.
-func loadBar(m rest.IOMetrics) bar {
-	busy, idle, held := float64(m.BusyTime), float64(m.IdleTime), float64(m.BackpressuredTime)
+// loadBar shows how tasks have spent the last minute; those that have ended, all their time.
+func loadBar(l *rest.Load, m rest.IOMetrics) bar {
+	if l != nil {
+		return recentLoad(l)
+	}
+	return timeBar(float64(m.BusyTime), float64(m.BackpressuredTime), float64(m.IdleTime))
+}
+
+// recentLoad is the bar of a load; of several tasks the parts are those of different ones, so they need not make a whole.
+func recentLoad(l *rest.Load) bar {
+	if l == nil {
+		return bar{}
+	}
+	return timeBar(l.Busy, l.Held, max(0, min(l.Idle, 1-l.Busy-l.Held)))
+}
+
+func timeBar(busy, held, idle float64) bar {
 	total := busy + idle + held
 	if total <= 0 {
 		return bar{}
@@ -208,7 +222,7 @@ func newVertex(d *rest.JobDetails, v *rest.VertexDetails) *vertexView {
 		for _, s := range subtasks {
 			in, out := s.Metrics.Remote()
 			view.Remote = view.Remote || in > 0 || out > 0
-			list = append(list, subtaskRow{Subtask: s, Place: fmt.Sprintf("%d/%d", s.Subtask+1, v.Parallelism), Execution: s.Attempt + 1, Load: loadBar(s.Metrics), RemoteIn: in, RemoteOut: out})
+			list = append(list, subtaskRow{Subtask: s, Place: fmt.Sprintf("%d/%d", s.Subtask+1, v.Parallelism), Execution: s.Attempt + 1, Load: loadBar(s.Load, s.Metrics), RemoteIn: in, RemoteOut: out})
 		}
 		return list
 	}

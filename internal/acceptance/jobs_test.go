@@ -369,8 +369,10 @@ func TestTooManySlots(t *testing.T) {
 	u.session("-D", "slot.request.timeout=4s", "-tm", "4096")
 	input := u.put("in.txt", text(5, 6))
 	r := u.fails(1, []string{"64", "slot"}, "weft", "run", "-p", "64", u.example("wordcount"), "-input", input, "-output", u.out("out"))
-	if !strings.Contains(r.stderr, "slot.request.timeout") {
-		t.Errorf("the limit is not named: %s", r)
+	figures := regexp.MustCompile(`the job needs 64 slots and did not get them within 4s \(slot\.request\.timeout\): \d+ TaskManagers with \d+ slots are ` +
+		`registered, \d+ slots are free, [1-9]\d* TaskManagers of \d+ slots are asked for, \d+ are starting`)
+	if !figures.MatchString(r.stderr) {
+		t.Errorf("the limit and the figures are not named: %s", r)
 	}
 	u.absent(u.out("out"))
 	u.ok("weft", "run", u.example("wordcount"), "-input", input, "-output", u.out("out"))

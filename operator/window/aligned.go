@@ -106,13 +106,8 @@ func lateOf[T any](c *operator.Context, op int, side string) (operator.Emit[T], 
 	if side != "" {
 		return operator.SideOutput[T](c, op, side)
 	}
-	var counter *operator.Accumulator
-	return func(*T) {
-		if counter == nil {
-			counter = c.Counter(operator.LateRecords)
-		}
-		counter.Long++
-	}, nil
+	late := operator.NewLate(c, op)
+	return func(*T) { late.Count() }, nil
 }
 
 // lastEnd is the end of the last window that the pane from start belongs to.
