@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/weft-project/weft/client"
+	"github.com/weft-project/weft/internal/hadoop/krb"
 	"github.com/weft-project/weft/rpc/planpb"
 )
 
@@ -104,6 +105,8 @@ func TestExitCodes(t *testing.T) {
 		{t.Context(), &usageError{"run", "no job"}, 2, "weft run: no job\nSee weft run --help.\n"},
 		{t.Context(), fmt.Errorf("x: %w", &client.Failure{Code: client.ExitUsage, Err: errors.New("y")}), 2, "Error: x: y\n"},
 		{t.Context(), &client.Failure{Code: client.ExitUnreachable, Err: errors.New("gone")}, 3, "Error: gone\n"},
+		{t.Context(), fmt.Errorf("open x: %w: y", krb.ErrExpired), 2, "Error: open x: kerberos ticket expired: y\n"},
+		{t.Context(), fmt.Errorf("open x: %w: y", krb.ErrUnreachable), 3, "Error: open x: no KDC answers: y\n"},
 		{stopped, stopped.Err(), 130, "Interrupted.\n"},
 	} {
 		var text bytes.Buffer

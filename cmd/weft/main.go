@@ -14,6 +14,7 @@ import (
 	"github.com/weft-project/weft/client"
 	"github.com/weft-project/weft/config"
 	release "github.com/weft-project/weft/rpc/version"
+	"github.com/weft-project/weft/security/identity"
 )
 
 // version is set by the linker in releases; otherwise it is what the module system knows.
@@ -91,6 +92,13 @@ func (p *process) exitCode(ctx context.Context, err error) int {
 		return failure.Code
 	}
 	fmt.Fprintf(p.stderr, "Error: %v\n", err)
+	// Who could not log in has the same code, whatever was asked of which server.
+	switch login, kdcAway := identity.IsLogin(err); {
+	case kdcAway:
+		return client.ExitUnreachable
+	case login:
+		return client.ExitUsage
+	}
 	return client.ExitFailed
 }
 
