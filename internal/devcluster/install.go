@@ -99,12 +99,25 @@ func ensureMaven(ctx context.Context, log io.Writer) (string, error) {
 
 var errNotAllowed = errors.New("not installed automatically: needs root and apt-get")
 
-// aptInstall installs one Debian package; concurrent calls of several processes wait for dpkg's own lock.
+// aptInstall installs one Debian package, one process of ours at a time: dpkg has a lock that others wait for, the lists of packages have
+// one that they fail at.
 func aptInstall(ctx context.Context, log io.Writer, pkg string) error {
 	apt, err := exec.LookPath("apt-get")
 	if err != nil || os.Geteuid() != 0 {
 		return errNotAllowed
 	}
+	cache, err := CacheDir()
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(cache, 0o755); err != nil {
+		return err
+	}
+	unlock, err := lockFile(ctx, filepath.Join(cache, "apt.lock"))
+	if err != nil {
+		return err
+	}
+	defer unlock()
 	fmt.Fprintf(log, "installing %s by apt-get\n", pkg)
 	install := func() ([]byte, error) {
 		cmd := exec.CommandContext(ctx, apt, "-y", "-q", "-o", "DPkg::Lock::Timeout=600", "install", "--no-install-recommends", pkg)
