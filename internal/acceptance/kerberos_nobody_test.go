@@ -16,12 +16,13 @@ import (
 func nobody(t *testing.T, c *devcluster.Cluster) {
 	u := newSecured(t, c, devcluster.Owner)
 	job := u.example("wordcount")
+	const app, id = "application_1_0001", "00000000000000000000000000000001"
+	list := []string{"weft", "list", "-yid", app}
 	commands := [][]string{
-		{"yarn-session.sh", "-d"}, {"yarn-session.sh", "-id", "application_1_0001"}, {"weft", "run", "-m", "yarn-cluster", job},
-		{"weft", "run", "-yid", "application_1_0001", job}, {"weft", "run-application", "-t", "yarn-application", job}, {"weft", "list", "-yid", "application_1_0001"},
-		{"weft", "cancel", "-yid", "application_1_0001", "00000000000000000000000000000001"}, {"weft", "logs", "application_1_0001"},
+		{"yarn-session.sh", "-d"}, {"yarn-session.sh", "-id", app}, {"yarn-session.sh", "-q"},
+		{"weft", "run", "-m", "yarn-cluster", job}, {"weft", "run", "-yid", app, job}, {"weft", "run-application", "-t", "yarn-application", job},
+		list, {"weft", "cancel", "-yid", app, id}, {"weft", "logs", app}, {"weft", "state", "ls", "hdfs:///none"},
 	}
-	list := []string{"weft", "list", "-yid", "application_1_0001"}
 	each := func(as *user, code int, what, next string) {
 		t.Helper()
 		for _, words := range commands {
@@ -45,9 +46,10 @@ func nobody(t *testing.T, c *devcluster.Cluster) {
 		t.Fatal(err)
 	}
 	behind := krb.EnvConfig + "=" + c.Krb5ConfAhead()
-	each(u.with(owner, behind), 2, "clock skew: this machine's clock is 10.0 minutes behind that of the KDC of WEFT.TEST", "for owner@WEFT.TEST: set the clock (NTP)")
+	const skew, next = "clock skew: this machine's clock is 10.0 minutes behind that of the KDC of WEFT.TEST", "for owner@WEFT.TEST: set the clock (NTP)"
+	each(u.with(owner, behind), 2, skew, next)
 	u.kinit()
-	u.one(u.with(behind), 2, "clock skew: this machine's clock is 10.0 minutes behind that of the KDC of WEFT.TEST", "for owner@WEFT.TEST: set the clock (NTP)", list...)
+	u.one(u.with(behind), 2, skew, next, list...)
 	u.with(owner, behind).fails(2, []string{"clock skew", "10.0 minutes behind", "owner@WEFT.TEST"}, "weft", "doctor")
 	if err := c.StopDaemon(devcluster.KDCAhead); err != nil {
 		t.Fatal(err)
@@ -56,8 +58,9 @@ func nobody(t *testing.T, c *devcluster.Cluster) {
 	if err := c.StopDaemon("kdc"); err != nil {
 		t.Fatal(err)
 	}
-	each(u.with(owner), 3, "no KDC answers: realm WEFT.TEST, for owner@WEFT.TEST ("+c.KDC(), "check [realms]")
-	u.one(u.user, 3, "no KDC answers: realm WEFT.TEST, for owner@WEFT.TEST ("+c.KDC(), "check [realms]", list...) // with a ticket, but none for a server
+	away := "no KDC answers: realm WEFT.TEST, for owner@WEFT.TEST (" + c.KDC()
+	each(u.with(owner), 3, away, "check [realms]")
+	u.one(u.user, 3, away, "check [realms]", list...) // with a ticket, but none for a server
 	u.destroy()
 	if err := c.StartDaemon(t.Context(), "kdc"); err != nil {
 		t.Fatal(err)

@@ -4,6 +4,7 @@ package acceptance
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"net/http"
@@ -21,6 +22,7 @@ import (
 	hadoopconf "github.com/weft-project/weft/internal/hadoop/conf"
 	"github.com/weft-project/weft/internal/hadoop/krb"
 	"github.com/weft-project/weft/internal/hadoop/rpc"
+	"github.com/weft-project/weft/security"
 	"github.com/weft-project/weft/yarnrpc"
 )
 
@@ -139,6 +141,20 @@ func (u *secured) kerberos(name string) *client.Client {
 	who := client.NewWithKeytab(user, realm, kt, conf, client.DisablePAFXFAST(true))
 	t.Cleanup(who.Destroy)
 	return who
+}
+
+// keysOf are the keys of a key table.
+func (u *secured) keysOf(file string) needles {
+	u.t.Helper()
+	kt, err := keytab.Load(file)
+	if err != nil || len(kt.Entries) == 0 {
+		u.t.Fatalf("%s: %v", file, err)
+	}
+	out := needles{}
+	for _, e := range kt.Entries {
+		out.add(fmt.Sprintf("the key of type %d", e.Key.KeyType), security.Secret(e.Key.KeyValue))
+	}
+	return out
 }
 
 // ticketFor is what somebody would show a service in HTTP, in base64.

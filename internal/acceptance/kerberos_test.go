@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -229,18 +230,14 @@ func tokensOnly(t *testing.T, c *devcluster.Cluster) {
 		t.Fatalf("jobs %v, %v", jobs, err)
 	}
 	j.id = jobs[0].ID
-	j.passwordsAbsent()
+	j.passwordsAbsent(nil)
 	u.withoutKDC(j)
 	j.finished()
-	// The worker and the JobManager at the NameNode, the JobManager at the ResourceManager, who knows it by its attempt's token.
-	if want := "Auth successful for appattempt_" + strings.TrimPrefix(j.app, "application_"); !strings.Contains(daemonLog(t, c, "resourcemanager"), want) {
+	// The JobManager at the ResourceManager; worker and JobManager at the NameNode.
+	if want := "successful for appattempt_" + strings.TrimPrefix(j.app, "application_") + "_000001 (auth:TOKEN) for protocol=interface org.apache.hadoop.yarn.api.ApplicationMasterProtocolPB"; !strings.Contains(daemonLog(t, c, "resourcemanager"), want) {
 		t.Errorf("%q is not in the ResourceManager's log", want)
 	}
-	for _, words := range [][]string{{"cmd=create", "src=/user/owner/alone/"}, {"cmd=open", "src=/user/owner/alone-in/"}, {"cmd=delete", "src=/user/owner/.weft/staging/" + j.app}} {
-		if !audited(t, c, append(words, "ugi=owner@WEFT.TEST (auth:TOKEN)")...) {
-			t.Errorf("the NameNode's log has no line for a token with %q", words)
-		}
-	}
+	u.byTokens("alone", []string{"cmd=delete", "src=/user/owner/.weft/staging/" + j.app})
 	u.kinit()
 	u.until("YARN has stored the logs", func() bool {
 		r := u.do("weft", "logs", j.app)
@@ -248,10 +245,11 @@ func tokensOnly(t *testing.T, c *devcluster.Cluster) {
 	})
 }
 
-// passwordsAbsent checks that those of the tokens are in no log, launch script or page.
-func (j *heldJob) passwordsAbsent() {
+// passwordsAbsent checks that those of the tokens, and more secrets, are in no log, launch script or page.
+func (j *heldJob) passwordsAbsent(more needles) {
 	j.u.t.Helper()
 	passwords := needles{}
+	maps.Copy(passwords, more)
 	texts := map[string]string{"page": j.get("/"), "configuration": j.get("/jobmanager/config")}
 	for _, role := range []string{"jobmanager", "taskmanager"} {
 		dir := j.u.container(j.app, role)
@@ -289,6 +287,19 @@ func (j *heldJob) finished() {
 	j.u.t.Helper()
 	j.u.endsAs(j.app, "SUCCEEDED", "has finished")
 	j.u.same("result", j.u.lines(j.out), count(j.in))
+}
+
+// byTokens checks in the NameNode's audit log that a job has read and written by token alone, and that the JobManager has done more so.
+func (u *secured) byTokens(name string, more []string) {
+	u.t.Helper()
+	for _, words := range [][]string{{"cmd=create", "src=/user/owner/" + name + "/"}, {"cmd=open", "src=/user/owner/" + name + "-in/"}, more} {
+		if !audited(u.t, u.c, append(words, "ugi=owner@WEFT.TEST (auth:TOKEN)")...) {
+			u.t.Errorf("the NameNode's log has no line for a token with %q", words)
+		}
+		if audited(u.t, u.c, append(words, "(auth:KERBEROS)")...) {
+			u.t.Errorf("the NameNode's log has a line for a ticket with %q", words)
+		}
+	}
 }
 
 // file is a log of the application while it runs.
@@ -353,12 +364,14 @@ func tokensReplaced(t *testing.T, c *devcluster.Cluster) {
 			return err == nil && string(now) != string(before)
 		})
 	}
+	j.passwordsAbsent(u.keysOf(c.Keytab(devcluster.Owner)))
 	old := filepath.Join(master, "container_tokens")
 	u.useless(old, filepath.Join(worker, "container_tokens"))
 	bare := newSecured(t, c, devcluster.Owner)
 	bare.one(bare.with(token.EnvFile+"="+old), 2, "HADOOP_TOKEN_FILE_LOCATION names tokens that are of no use any more", "run kinit", "weft", "list", "-yid", j.app)
 	j.release()
 	j.finished()
+	u.byTokens("months", []string{"cmd=create", "src=/user/owner/months/"})
 	if _, err := os.Stat(filepath.Join(worker, "krb5.keytab")); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("the key table is in the TaskManager's container: %v", err)
 	}

@@ -1,4 +1,4 @@
-//go:build realhadoop && long
+//go:build realhadoop
 
 package access_test
 

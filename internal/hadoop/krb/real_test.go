@@ -1,4 +1,4 @@
-//go:build realhadoop && long
+//go:build realhadoop
 
 package krb_test
 
