@@ -11,6 +11,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/netip"
+	"net/url"
 	"strings"
 	"time"
 )
@@ -117,10 +118,15 @@ func (a *authenticator) identify(w http.ResponseWriter, r *http.Request) (princi
 	}
 	// The machine of the proxy has other users than the proxy; what the proxy forwards names a user.
 	cookie, err := r.Cookie(proxyUserCookie)
-	if err != nil || cookie.Value == "" {
+	if err != nil {
 		return principal{}, errNoToken
 	}
-	return a.authorise(r.Context(), principal{user: cookie.Value, proxied: true})
+	// It is written as in a URL (URLEncoder of Java).
+	user, err := url.QueryUnescape(cookie.Value)
+	if err != nil || user == "" {
+		return principal{}, errNoToken
+	}
+	return a.authorise(r.Context(), principal{user: user, proxied: true})
 }
 
 func (a *authenticator) tokenIs(sent string) bool { return digestIs(a.token, sent) }

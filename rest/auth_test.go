@@ -44,6 +44,7 @@ func TestAuthMatrix(t *testing.T) {
 		{name: "proxy over IPv6", peer: "[fd00::2]:4711", cookie: "proxy-user=dr.who", mayRead: true},
 		{name: "another user of the proxy's machine", peer: "10.0.0.1:4711"},
 		{name: "an empty user at the proxy", peer: "10.0.0.1:4711", cookie: "proxy-user="},
+		{name: "a user at the proxy whose name is cut", peer: "10.0.0.1:4711", cookie: "proxy-user=a%2"},
 		{name: "the proxy's cookie from elsewhere", peer: "10.0.0.9:1", cookie: "proxy-user=dr.who"},
 		{name: "proxy with a wrong token", peer: "10.0.0.1:4711", cookie: "proxy-user=dr.who", auth: "Bearer nonsense"},
 		{name: "unreadable peer", peer: "pipe", cookie: "proxy-user=dr.who"},

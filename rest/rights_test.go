@@ -42,7 +42,7 @@ func TestRights(t *testing.T) {
 	job := resttest.RunningJob.String()
 	reads := [][2]string{{"GET", "/overview"}, {"GET", "/v1/jobs/overview"}, {"GET", "/"}, {"GET", "/jobs/" + job + "/exceptions"}, {"GET", "/jobmanager/config"}, {"GET", "/nosuch"}}
 	changes := [][2]string{{"PATCH", "/jobs/" + job}, {"DELETE", "/cluster"}, {"POST", "/v1/weft/jobs"}, {"GET", "/jobs/" + job + "/yarn-cancel"}, {"GET", "/weft/jobs/" + job + "/watch"}}
-	table := rights{"viewer": {View: true}, "modifier": {Modify: true}, "both": {View: true, Modify: true}}
+	table := rights{"viewer": {View: true}, `dom\viewer`: {View: true}, "modifier": {Modify: true}, "both": {View: true, Modify: true}}
 	for _, s := range []struct {
 		name, peer, auth, cookie string
 		read, change             int // the status of refusals; 0 where it is allowed
@@ -50,6 +50,7 @@ func TestRights(t *testing.T) {
 	}{
 		{name: "owner", peer: "10.0.0.9:1", auth: "Bearer " + token},
 		{name: "viewer through the proxy", peer: "10.0.0.1:1", cookie: "proxy-user=viewer", change: 401},
+		{name: "viewer whose name is written as in a URL", peer: "10.0.0.1:1", cookie: "proxy-user=dom%5Cviewer", change: 401},
 		{name: "modifier through the proxy", peer: "10.0.0.1:1", cookie: "proxy-user=both", change: 401},
 		{name: "other through the proxy", peer: "10.0.0.1:1", cookie: "proxy-user=other", read: 403, change: 401, says: `user "other" may not see this application`},
 		{name: "unknown through the proxy", peer: "10.0.0.1:1", cookie: "proxy-user=unknown", read: 503, change: 401, says: "the NameNode is away"},

@@ -1,6 +1,7 @@
 package krb
 
 import (
+	"crypto/sha256"
 	"encoding/base64"
 	"fmt"
 	"io/fs"
@@ -28,10 +29,14 @@ type Acceptor struct {
 	only Principal
 
 	mu sync.Mutex
-	// seen are the requests of the last minutes, each with the time until which it could come again.
-	seen  map[string]time.Time
+	// seen are the requests of the last minutes by who sent them, each with the time until which it could come again.
+	seen  map[string]map[[sha256.Size]byte]time.Time
 	swept time.Time
 }
+
+// maxSeen bounds the requests of one principal that are remembered: some thirty in a second. Whoever has a ticket of the realm, and
+// perhaps no right here, must not fill our memory.
+const maxSeen = 20_000
 
 // NewAcceptor makes one from the key table with the keys of HTTP/host principals. principal, when not empty, is the only one of
 // them whose tickets are accepted. rules give the user names.
@@ -40,7 +45,7 @@ func NewAcceptor(path, principal string, rules *Rules) (*Acceptor, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w %s of the HTTP principal: %w", ErrKeytab, path, err)
 	}
-	a := &Acceptor{table: keytab.New(), rules: rules, seen: map[string]time.Time{}}
+	a := &Acceptor{table: keytab.New(), rules: rules, seen: map[string]map[[sha256.Size]byte]time.Time{}}
 	if err := guard(func() error { return a.table.Unmarshal(b) }); err != nil {
 		return nil, fmt.Errorf("%w %s of the HTTP principal: not a key table of Kerberos: %w", ErrKeytab, path, err)
 	}
@@ -138,29 +143,48 @@ func (a *Acceptor) Accept(token []byte) (Principal, error) {
 	if !who.named() || req.Authenticator.CRealm != part.CRealm {
 		return Principal{}, fmt.Errorf("kerberos ticket of a caller: it is of %s, the request of realm %q", who, req.Authenticator.CRealm)
 	}
-	if !a.first(who, &req.Authenticator) {
-		return Principal{}, fmt.Errorf("kerberos ticket of %s: the request came before; a stolen one is not accepted again", who)
+	if err := a.first(who, &req.Authenticator); err != nil {
+		return Principal{}, err
 	}
 	return who, nil
 }
 
-// first tells whether a request is new, and remembers it for as long as its time counts.
-func (a *Acceptor) first(who Principal, auth *types.Authenticator) bool {
+// first fails for a request that is not new, and remembers one for as long as its time counts.
+func (a *Acceptor) first(who Principal, auth *types.Authenticator) error {
 	now := time.Now()
-	key := fmt.Sprintf("%s %d %d %x", who, auth.CTime.Unix(), auth.Cusec, auth.SubKey.KeyValue)
+	name := who.String()
+	key := sha256.Sum256(fmt.Appendf(nil, "%d %d %d %x", auth.CTime.Unix(), auth.Cusec, auth.SubKey.KeyType, auth.SubKey.KeyValue))
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if now.Sub(a.swept) > allowedSkew {
-		for k, until := range a.seen {
+		a.sweep(now)
+	}
+	own := a.seen[name]
+	if own == nil {
+		own = map[[sha256.Size]byte]time.Time{}
+		a.seen[name] = own
+	}
+	switch _, again := own[key]; {
+	case again:
+		return fmt.Errorf("kerberos ticket of %s: the request came before; a stolen one is not accepted again", who)
+	case len(own) >= maxSeen:
+		return fmt.Errorf("kerberos ticket of %s: more than %d requests within %v; wait for some minutes", who, maxSeen, 2*allowedSkew)
+	}
+	own[key] = now.Add(2 * allowedSkew)
+	return nil
+}
+
+// sweep forgets requests that cannot come again: their time is over. REQUIRES: mu is held.
+func (a *Acceptor) sweep(now time.Time) {
+	a.swept = now
+	for name, own := range a.seen {
+		for key, until := range own {
 			if now.After(until) {
-				delete(a.seen, k)
+				delete(own, key)
 			}
 		}
-		a.swept = now
+		if len(own) == 0 {
+			delete(a.seen, name)
+		}
 	}
-	if _, again := a.seen[key]; again {
-		return false
-	}
-	a.seen[key] = now.Add(2 * allowedSkew)
-	return true
 }

@@ -10,6 +10,7 @@ import (
 	"os/user"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"time"
 )
 
@@ -109,6 +110,15 @@ func readCacheFile(path string) (*ticketCache, error) {
 		return nil, fmt.Errorf("ticket cache FILE:%s: %w", path, err)
 	}
 	defer f.Close()
+	st, err := f.Stat()
+	if err != nil {
+		return nil, fmt.Errorf("ticket cache FILE:%s: %w", path, err)
+	}
+	// In a directory of everybody, such as /tmp, somebody else may have put it there, to have us act as him.
+	if sys, ok := st.Sys().(*syscall.Stat_t); ok && !trusted(int(sys.Uid), os.Geteuid()) {
+		return nil, fmt.Errorf("%w: the ticket cache FILE:%s belongs to the user with the number %d, not to the one who runs this command: "+
+			"remove it, or name your own in %s", ErrNoTicket, path, sys.Uid, EnvCache)
+	}
 	b, err := io.ReadAll(io.LimitReader(f, maxCacheFile))
 	if err != nil {
 		return nil, fmt.Errorf("ticket cache FILE:%s: %w", path, err)
@@ -120,6 +130,9 @@ func readCacheFile(path string) (*ticketCache, error) {
 	c.name = "FILE:" + path
 	return c, nil
 }
+
+// trusted tells whether a file of an owner may say who we are: ours and root's, and for root everybody's.
+func trusted(owner, me int) bool { return owner == me || owner == 0 || me == 0 }
 
 // errCacheShort is what the decoder says when bytes are missing.
 var errCacheShort = errors.New("ends too early")

@@ -92,7 +92,7 @@ func (l *Login) logIn(ctx context.Context) (*Ticket, error) {
 		return nil, l.explain(who, server, err)
 	}
 	key, ok := l.keys[reply.EncPart.EType]
-	if !ok {
+	if !ok || !slices.Contains(req.ReqBody.EType, reply.EncPart.EType) {
 		return nil, fmt.Errorf("%w %s: the KDC of %s used encryption type %d for %s, of which it has no key", ErrKeytab, l.o.Keytab, who.Realm, reply.EncPart.EType, who)
 	}
 	var part messages.EncKDCRepPart
@@ -131,9 +131,11 @@ func (l *Login) askAS(ctx context.Context, req *messages.ASReq, asked *kdcError)
 	return &reply, decodeReply(req.ReqBody.Realm, answer, reply.Unmarshal)
 }
 
-// preAuthenticate proves that we know the key, of the type that the KDC prefers among those at hand.
+// preAuthenticate proves that we know the key, of the type that the KDC prefers among those at hand that are any good: anybody can have
+// written what the KDC seems to prefer, and a proof by an old type gives a password away.
 func (l *Login) preAuthenticate(asked *kdcError) (types.PAData, error) {
-	kind := l.keys.types()[0]
+	good := l.keys.types()
+	kind := good[0]
 	_ = guard(func() error { // a KDC that does not say which type it wants gets our best
 		var list types.PADataSequence
 		if err := list.Unmarshal(asked.EData); err != nil {
@@ -148,7 +150,7 @@ func (l *Login) preAuthenticate(asked *kdcError) (types.PAData, error) {
 				return err
 			}
 			for _, info := range infos {
-				if _, ok := l.keys[info.EType]; ok {
+				if slices.Contains(good, info.EType) {
 					kind = info.EType
 					return nil
 				}

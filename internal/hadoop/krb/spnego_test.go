@@ -1,12 +1,20 @@
 package krb
 
 import (
+	"crypto/sha256"
 	"encoding/base64"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/jcmturner/gofork/encoding/asn1"
+	"github.com/jcmturner/gokrb5/v8/crypto"
+	"github.com/jcmturner/gokrb5/v8/iana/errorcode"
+	"github.com/jcmturner/gokrb5/v8/iana/etypeID"
+	"github.com/jcmturner/gokrb5/v8/iana/patype"
 	"github.com/jcmturner/gokrb5/v8/keytab"
+	"github.com/jcmturner/gokrb5/v8/messages"
+	"github.com/jcmturner/gokrb5/v8/types"
 )
 
 // recordedToken is a Negotiate token made with the tickets of the recorded cache, at its time.
@@ -32,7 +40,7 @@ func recordedToken(t testing.TB) []byte {
 
 // TestForeignTicket: a ticket for another service proves nothing here.
 func TestForeignTicket(t *testing.T) {
-	a := &Acceptor{table: keytab.New(), seen: map[string]time.Time{}}
+	a := &Acceptor{table: keytab.New(), seen: map[string]map[[sha256.Size]byte]time.Time{}}
 	_, err := a.Accept(recordedToken(t))
 	if err == nil || !strings.Contains(err.Error(), "a ticket for nn/localhost@WEFT.TEST") {
 		t.Error(err)
@@ -44,9 +52,77 @@ func TestForeignTicket(t *testing.T) {
 	}
 }
 
+// A request is taken once, and nobody makes us remember more of them than a bound; what is over is forgotten.
+func TestRequestsRemembered(t *testing.T) {
+	a := &Acceptor{seen: map[string]map[[sha256.Size]byte]time.Time{}, swept: time.Now()}
+	ann, bob := Principal{Components: []string{"ann"}, Realm: "R"}, Principal{Components: []string{"bob"}, Realm: "R"}
+	at := func(usec int) *types.Authenticator { return &types.Authenticator{CTime: time.Unix(1, 0), Cusec: usec} }
+	for i := range maxSeen {
+		if err := a.first(ann, at(i)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for text, usec := range map[string]int{"came before": 7, "wait for some minutes": maxSeen} {
+		if err := a.first(ann, at(usec)); err == nil || !strings.Contains(err.Error(), text) {
+			t.Errorf("%v, expected %q", err, text)
+		}
+	}
+	if err := a.first(bob, at(7)); err != nil {
+		t.Errorf("somebody else: %v", err)
+	}
+	a.sweep(time.Now().Add(3 * allowedSkew))
+	if len(a.seen) > 0 {
+		t.Errorf("%d are remembered for ever", len(a.seen))
+	}
+	if err := a.first(ann, at(0)); err != nil {
+		t.Errorf("after their time: %v", err)
+	}
+}
+
+// A refusal that asks for a proof by an old encryption type can be anybody's: the proof is made by a good one all the same.
+func TestProofByGoodTypeOnly(t *testing.T) {
+	info, err := asn1.Marshal(types.ETypeInfo2{{EType: etypeID.RC4_HMAC}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	wish, err := asn1.Marshal(types.PADataSequence{{PADataType: patype.PA_ETYPE_INFO2, PADataValue: info}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	keys := keyring{}
+	for _, kind := range []int32{etypeID.RC4_HMAC, etypeID.AES128_CTS_HMAC_SHA1_96} {
+		key, _, err := crypto.GetKeyFromPassword("x", types.NewPrincipalName(1, "ann"), "R", kind, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		keys[kind] = keyEntry{key, 1}
+	}
+	l := &Login{o: Options{Now: time.Now}, keys: keys}
+	pa, err := l.preAuthenticate(&kdcError{"R", messages.KRBError{ErrorCode: errorcode.KDC_ERR_PREAUTH_REQUIRED, EData: wish}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var sealed types.EncryptedData
+	if err := sealed.Unmarshal(pa.PADataValue); err != nil || sealed.EType != etypeID.AES128_CTS_HMAC_SHA1_96 {
+		t.Errorf("a proof by encryption type %d, %v", sealed.EType, err)
+	}
+}
+
+// A ticket cache of somebody else does not say who we are; root may use everybody's.
+func TestWhoseCache(t *testing.T) {
+	for _, c := range []struct {
+		owner, me int
+		want      bool
+	}{{1000, 1000, true}, {0, 1000, true}, {1001, 1000, false}, {1001, 0, true}} {
+		if got := trusted(c.owner, c.me); got != c.want {
+			t.Errorf("%+v: %v", c, got)
+		}
+	}
+}
+
 func FuzzNegotiate(f *testing.F) {
 	f.Add(recordedToken(f))
-	a := &Acceptor{table: keytab.New(), seen: map[string]time.Time{}}
+	a := &Acceptor{table: keytab.New(), seen: map[string]map[[sha256.Size]byte]time.Time{}}
 	f.Fuzz(func(t *testing.T, token []byte) {
 		if who, err := a.Accept(token); err == nil {
 			t.Errorf("accepted: %v", who)
