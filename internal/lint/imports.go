@@ -16,9 +16,17 @@ type direction struct {
 	advice string
 }
 
+// notAuthors are the folders that authors do not import: all but stream, streamtest, connector and themselves.
+var notAuthors = []string{"am", "checkpoint", "client", "codec", "config", "eventtime", "graph", "ha", "hdfsstate", "id", "internal", "jobmanager", "metrics",
+	"network", "operator", "rest", "rpc", "security", "standalone", "state", "taskexec", "web", "yarnrpc"}
+
 var directions = []direction{
 	{from: []string{"stream"}, never: []string{"am", "taskexec", "jobmanager", "client"}, direct: true,
 		advice: "use the hook in internal/role instead, because authors import stream and must not depend on a process"},
+	{from: []string{"streamtest"}, never: []string{"am", "jobmanager", "client", "yarnrpc"},
+		advice: "use the worker's runtime instead, because a test of a job needs no cluster"},
+	{from: []string{"examples"}, never: notAuthors, direct: true,
+		advice: "use stream, streamtest or a connector instead, because authors have nothing else"},
 	{from: []string{"internal/launch", "taskexec"}, never: []string{"stream"},
 		advice: "use operator instead, because stream is the authors' side and operator the contract with it"},
 	{from: []string{"operator", "graph", "network", "codec", "eventtime"}, never: []string{"stream", "am", "jobmanager", "client"},

@@ -42,6 +42,8 @@ func TestRules(t *testing.T) {
 		{"exit", Calls, "a/a.go", "package a\nimport \"os\"\nfunc f() { os.Exit(1) }", "os.Exit"},
 		{"exit in main", Calls, "cmd/a/main.go", "package main\nimport \"os\"\nfunc main() { os.Exit(1) }", ""},
 		{"stream and a process", Imports, "stream/x/a.go", "package x\nimport _ \"" + Module + "/am/internal/y\"", "am/internal/y; use the hook"},
+		{"example and operator", Imports, "examples/x/main.go", "package main\nimport _ \"" + Module + "/operator\"", "operator; use stream"},
+		{"streamtest and a cluster", Imports, "streamtest/a.go", "package x\nimport _ \"" + Module + "/jobmanager\"", "jobmanager; use the worker's"},
 		{"JobManager and network", Imports, "jobmanager/a.go", "package x\nimport _ \"" + Module + "/network\"", "network; use the messages"},
 		{"TaskManager and ZooKeeper", Imports, "taskexec/a.go", "package x\nimport _ \"github.com/go-zookeeper/zk\"", "zk; use the leader finder"},
 		{"cgo", Imports, "a/a.go", "package a\nimport \"C\"", "import \"C\""},
