@@ -89,6 +89,10 @@ func (r *Reduction[K, T]) ReduceFactory() Factory {
 		if err != nil {
 			return Instance{}, err
 		}
+		if c.Batch && c.Spill != nil {
+			b := newBounded(red)
+			return Instance{b, []any{b.input()}}, nil
+		}
 		add := red.adder()
 		if c.Batch {
 			return Instance{&finalReducer[K, T]{red}, []any{Emit[T](func(v *T) { add(v) })}}, nil

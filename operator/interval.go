@@ -52,7 +52,7 @@ type intervalJoin[K comparable, A, B, O any] struct {
 
 // Factory makes the operator.
 func (j *IntervalJoin[K, A, B, O]) Factory() Factory {
-	return func(c *Context, op int, out any) (Instance, error) {
+	return Sorted(func(c *Context, op int, out any) (Instance, error) {
 		next, err := emitOf[O](out)
 		if err != nil {
 			return Instance{}, err
@@ -72,7 +72,7 @@ func (j *IntervalJoin[K, A, B, O]) Factory() Factory {
 		}
 		timing.Fire = func(t state.Timer[K, None], _ bool) { x.trim(t.At) }
 		return Instance{x, []any{x.first(), x.second()}}, nil
-	}
+	}, ByKey(j.Key, j.OfA), ByKey(j.Key, j.OfB))
 }
 
 // Open is Operator's.

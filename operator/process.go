@@ -166,7 +166,7 @@ func keyedInput[K comparable, A any](k *Keyed[K], key *codec.Key[K], of func(A) 
 
 // KeyedProcessFactory is an operator of one input with keys.
 func KeyedProcessFactory[K comparable, A, O any](key *codec.Key[K], of func(A) K, open func(k *Keyed[K], emit func(O)) func(A)) Factory {
-	return func(c *Context, op int, out any) (Instance, error) {
+	return Sorted(func(c *Context, op int, out any) (Instance, error) {
 		next, err := emitOf[O](out)
 		if err != nil {
 			return Instance{}, err
@@ -178,7 +178,7 @@ func KeyedProcessFactory[K comparable, A, O any](key *codec.Key[K], of func(A) K
 		var fn func(A)
 		p.open = func() { fn = open(p.Keyed, emitter(c, op, next)) }
 		return Instance{p, []any{keyedInput(p.Keyed, key, of, &fn)}}, nil
-	}
+	}, ByKey(key, of))
 }
 
 // keyedPair is an operator of a keyed input and of a second one that second makes.
@@ -203,13 +203,15 @@ func keyedPair[K comparable, A, B, O any](key *codec.Key[K], ofA func(A) K, open
 // KeyedCoProcessFactory is an operator of two inputs with equal keys.
 func KeyedCoProcessFactory[K comparable, A, B, O any](key *codec.Key[K], ofA func(A) K, ofB func(B) K,
 	open func(k *Keyed[K], emit func(O)) (func(A), func(B))) Factory {
-	return keyedPair(key, ofA, open, func(k *Keyed[K], fn *func(B)) Emit[B] { return keyedInput(k, key, ofB, fn) })
+	pair := keyedPair(key, ofA, open, func(k *Keyed[K], fn *func(B)) Emit[B] { return keyedInput(k, key, ofB, fn) })
+	return Sorted(pair, ByKey(key, ofA), ByKey(key, ofB))
 }
 
 // KeyedBroadcastFactory is an operator of a keyed input and one of which all subtasks get every record.
 func KeyedBroadcastFactory[K comparable, A, B, O any](key *codec.Key[K], of func(A) K, open func(k *Keyed[K], emit func(O)) (func(A), func(B))) Factory {
-	return keyedPair(key, of, open, func(k *Keyed[K], fn *func(B)) Emit[B] {
+	pair := keyedPair(key, of, open, func(k *Keyed[K], fn *func(B)) Emit[B] {
 		c, op := k.C, k.Op
 		return func(v *B) { c.Op = op; (*fn)(*v) }
 	})
+	return Sorted(pair, ByKey(key, of), AsItComes())
 }

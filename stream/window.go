@@ -217,5 +217,6 @@ func windowNode[K comparable, A, O any](env *Env, inputs []graph.Input, spec win
 	out := add[O](env, g.name, g.kind, inputs, window.Factory(spec, ins...), g.opts)
 	n := out.from[0].node
 	n.ReadsTime, n.SetsTime, n.NewTime = !spec.Processing, true, spec.Processing
+	n.Managed = true
 	return out
 }

@@ -64,6 +64,11 @@ type Input[K comparable, T, A any] struct {
 type AnyInput[K comparable, A any] interface {
 	aligned(a *aligned[K, A]) (any, error)
 	general(g *general[K, A]) (any, error)
+	sorted(key *codec.Key[K]) operator.SortedInput
+}
+
+func (in Input[K, T, A]) sorted(key *codec.Key[K]) operator.SortedInput {
+	return operator.ByKey(key, in.Of)
 }
 
 // errNoTime is the failure of windows of event time over records that have none.
@@ -71,6 +76,15 @@ var errNoTime = errors.New("the record has no timestamp: event-time windows need
 
 // Factory makes the operator.
 func Factory[K comparable, A any](s Spec[K, A], inputs ...AnyInput[K, A]) operator.Factory {
+	var keyed []operator.SortedInput
+	for _, in := range inputs {
+		keyed = append(keyed, in.sorted(s.Key))
+	}
+	return operator.Sorted(unsorted(s, inputs...), keyed...)
+}
+
+// unsorted is Factory without sorting in BATCH mode.
+func unsorted[K comparable, A any](s Spec[K, A], inputs ...AnyInput[K, A]) operator.Factory {
 	return func(c *operator.Context, op int, out any) (operator.Instance, error) {
 		fire, err := s.Emitter(c, op, out)
 		if err != nil {
