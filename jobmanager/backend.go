@@ -43,10 +43,10 @@ func (b *backend) Cluster(ctx context.Context) (rest.Cluster, error) {
 		o := b.m.o
 		c := rest.Cluster{ClusterID: o.ClusterID, Target: o.Target, Version: o.Version, Revision: o.Revision, Host: b.m.host,
 			StartTime: b.m.started.UnixMilli(), TaskManagerMemory: int64(o.Spec.MemoryMB) << 20, TaskManagerVCores: o.Spec.VCores, TaskManagerSlots: o.Spec.Slots}
+		r := o.platform()
+		c.User, c.Name, c.Queue, c.Warning = r.User, r.Name, r.Queue, r.Warning
 		if o.Driver != nil {
-			r := o.Driver.Overview()
-			c.User, c.Name, c.Queue, c.PendingTaskManagers = r.User, r.Name, r.Queue, b.m.onTheirWay()
-			c.Warning = r.Warning
+			c.PendingTaskManagers = b.m.onTheirWay()
 		}
 		return c, nil
 	})

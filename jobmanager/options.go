@@ -77,8 +77,9 @@ type Options struct {
 	// Secret is the cluster's.
 	Secret security.Secret
 	Spec   TaskManagerSpec
-	// Driver is nil where TaskManagers come by themselves.
-	Driver ResourceDriver
+	// Driver is nil where TaskManagers come by themselves; Overview, which may be nil, then says what the pages show of the platform.
+	Driver   ResourceDriver
+	Overview func() ResourceOverview
 	// Submissions keeps submissions for a JobManager after this one; nil keeps none.
 	Submissions Submissions
 	// Restored are those that the JobManager before this one has left. Their jobs start when EarlierGone has returned, which it
@@ -147,4 +148,15 @@ func strategyOf(c *config.Config) (s execution.Strategy, err error) {
 		return s, fmt.Errorf("%s: %w", config.RestartStrategy.Key, err)
 	}
 	return s, nil
+}
+
+// platform is what the pages show of it.
+func (o *Options) platform() ResourceOverview {
+	switch {
+	case o.Driver != nil:
+		return o.Driver.Overview()
+	case o.Overview != nil:
+		return o.Overview()
+	}
+	return ResourceOverview{}
 }

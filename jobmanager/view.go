@@ -119,10 +119,8 @@ func (m *JobManager) metrics() []rest.Metric {
 	out := []rest.Metric{n("numRunningJobs", running), n("numRegisteredTaskManagers", len(m.tms)), n("numPendingTaskManagers", len(m.pending)),
 		n("taskSlotsTotal", total), n("taskSlotsAvailable", free)}
 	out = append(out, jobview.ProcessMetrics(procstat.Read())...)
-	if m.o.Driver != nil {
-		if end := m.o.Driver.Overview().TokensEnd; !end.IsZero() {
-			out = append(out, n("Status.Weft.DelegationTokens.SecondsLeft", int(time.Until(end).Seconds())))
-		}
+	if end := m.o.platform().TokensEnd; !end.IsZero() {
+		out = append(out, n("Status.Weft.DelegationTokens.SecondsLeft", int(time.Until(end).Seconds())))
 	}
 	return out
 }

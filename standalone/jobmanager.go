@@ -9,12 +9,14 @@ import (
 	"path/filepath"
 	"runtime/debug"
 	"strconv"
+	"sync/atomic"
 	"time"
 
 	"github.com/weft-project/weft/config"
 	"github.com/weft-project/weft/jobmanager"
 	"github.com/weft-project/weft/rest"
 	"github.com/weft-project/weft/security"
+	"github.com/weft-project/weft/security/identity"
 	"github.com/weft-project/weft/web"
 )
 
@@ -78,12 +80,17 @@ func RunJobManager(ctx context.Context, o Options) (err error) {
 	if cluster == "" {
 		cluster = ClusterID
 	}
+	var tokens atomic.Pointer[identity.Keeper]
+	overview := func() jobmanager.ResourceOverview {
+		k := tokens.Load()
+		return jobmanager.ResourceOverview{User: who.Effective(), Warning: k.Warning(), TokensEnd: k.End()}
+	}
 	jm, err := jobmanager.New(jobmanager.Options{
 		// Without a store the start time stands for the epoch.
 		Epoch: uint64(time.Now().UnixMilli()), ClusterID: cluster, Target: target, Secret: secret,
 		Spec:  taskManagerSpec(o.Config),
 		Files: files, Config: o.Config, Log: o.Log, Version: o.Version, Revision: o.Revision, RPCListen: control, Blobs: blobs,
-		Watch: watcher(temp),
+		Watch: watcher(temp), Overview: overview,
 	})
 	if err != nil {
 		return errors.Join(err, control.Close(), pages.Close())
@@ -92,13 +99,14 @@ func RunJobManager(ctx context.Context, o Options) (err error) {
 	if err != nil {
 		return errors.Join(err, pages.Close())
 	}
-	tokens, err := o.newKeeper(ctx, conf, who, files, jm.SetHadoopTokens)
+	keeper, err := o.newKeeper(ctx, conf, who, files, jm.SetHadoopTokens)
 	if err != nil {
 		return errors.Join(err, pages.Close())
 	}
+	tokens.Store(keeper)
 	keepCtx, stopKeeping := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopKeeping() // it goes on while jobs are being cancelled
-	o.keep(keepCtx, who, tokens)
+	o.keep(keepCtx, who, keeper)
 	return o.serve(ctx, jm, main, secret, blobs, pages, callers)
 }
 

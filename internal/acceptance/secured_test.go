@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -103,7 +104,7 @@ func ticketsWithoutKDC(t *testing.T, c *devcluster.Cluster) {
 // A cluster without YARN on secured HDFS: the JobManager has a key table or a ticket, TaskManagers and workers its tokens.
 func standaloneSecured(t *testing.T, c *devcluster.Cluster) {
 	u := newSecured(t, c, devcluster.Owner)
-	u.standalone()
+	address := u.standalone()
 	t.Cleanup(func() { _ = u.command("stop-cluster.sh").Run() })
 	u.fails(1, []string{"no kerberos ticket of owner@WEFT.TEST", "run kinit owner@WEFT.TEST"}, "jobmanager.sh", "start")
 	keys, err := os.ReadFile(c.Keytab(devcluster.Owner))
@@ -136,14 +137,21 @@ func standaloneSecured(t *testing.T, c *devcluster.Cluster) {
 		if !audited(t, c, "cmd=open", "standalone.txt", "ugi=owner@WEFT.TEST (auth:TOKEN)") {
 			t.Error("no worker has read by a token")
 		}
-		if login == "ticket" {
-			break
+		metrics := tokensLeft(t, u, address)
+		if !regexp.MustCompile(`SecondsLeft","value":"8\d{4}"`).MatchString(metrics) {
+			t.Errorf("metrics %s", metrics)
 		}
 		u.ok("stop-cluster.sh")
 		u.until("nothing runs", func() bool { return len(u.standaloneProcesses()) == 0 })
 	}
-	u.ok("stop-cluster.sh")
-	u.until("nothing runs", func() bool { return len(u.standaloneProcesses()) == 0 })
+}
+
+// tokensLeft reads for how long the tokens of a cluster without YARN are good.
+func tokensLeft(t *testing.T, u *secured, address string) string {
+	t.Helper()
+	token := strings.TrimSpace(u.ok("jobmanager.sh", "token").stdout)
+	_, body := newCaller(t, "127.0.0.1").ask("GET", "http://"+address+"/jobmanager/metrics?get=Status.Weft.DelegationTokens.SecondsLeft", "Authorization", "Bearer "+token)
+	return body
 }
 
 // A file with tokens does for one job after the other: they are not those of the first job alone.
