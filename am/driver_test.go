@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/weft-project/weft/internal/await"
 	hadoopconf "github.com/weft-project/weft/internal/hadoop/conf"
 	"github.com/weft-project/weft/yarnrpc"
 )
@@ -192,21 +193,10 @@ func (e *fakeEvents) copy() (c told) {
 // until waits for a condition that holds the events' lock.
 func (e *fakeEvents) until(t *testing.T, what string, condition func() bool) {
 	t.Helper()
-	look := time.NewTicker(time.Millisecond)
-	defer look.Stop()
-	deadline := time.After(2 * time.Minute)
-	for {
-		var ok bool
+	await.Until(t, what, func() (ok bool) {
 		e.note(func() { ok = condition() })
-		if ok {
-			return
-		}
-		select {
-		case <-look.C:
-		case <-deadline:
-			t.Fatalf("waited in vain for: %s", what)
-		}
-	}
+		return ok
+	})
 }
 
 func TestDriverAsksForExactlyWhatIsRequired(t *testing.T) {

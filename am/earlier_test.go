@@ -6,8 +6,8 @@ import (
 	"log/slog"
 	"sync"
 	"testing"
-	"time"
 
+	"github.com/weft-project/weft/internal/await"
 	"github.com/weft-project/weft/yarnrpc"
 )
 
@@ -46,17 +46,11 @@ func (n *fakeNodes) set(change func()) {
 
 func (n *fakeNodes) until(t *testing.T, what string, ok func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(time.Minute); ; {
+	await.Until(t, what, func() bool {
 		n.mu.Lock()
-		done := ok()
-		n.mu.Unlock()
-		if done {
-			return
-		}
-		if time.Now().After(deadline) {
-			t.Fatalf("%s: not within a minute", what)
-		}
-	}
+		defer n.mu.Unlock()
+		return ok()
+	})
 }
 
 func earlierContainer(n int64) yarnrpc.Container {

@@ -10,6 +10,7 @@ import (
 	"github.com/weft-project/weft/client/doctor"
 	"github.com/weft-project/weft/internal/fs"
 	hadoopconf "github.com/weft-project/weft/internal/hadoop/conf"
+	"github.com/weft-project/weft/internal/plural"
 	"github.com/weft-project/weft/security/identity"
 )
 
@@ -52,10 +53,10 @@ func (c *Client) Doctor(ctx context.Context, o Doctor) error {
 		case doctor.CauseUnreachable:
 			code = ExitUnreachable
 		}
-		return &Failure{code, fmt.Errorf("%s to mend before a job can run here", plural(report.Problems, "problem"))}
+		return &Failure{code, fmt.Errorf("%s to mend before a job can run here", plural.Of(report.Problems, "problem"))}
 	}
 	if !o.JSON && report.Warnings > 0 {
-		c.Console.Say("Jobs can run here; %s.", plural(report.Warnings, "warning"))
+		c.Console.Say("Jobs can run here; %s.", plural.Of(report.Warnings, "warning"))
 	} else if !o.JSON {
 		c.Console.Say("Jobs can run here.")
 	}

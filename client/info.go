@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/weft-project/weft/config"
+	"github.com/weft-project/weft/internal/plural"
 	"github.com/weft-project/weft/rest"
 	"github.com/weft-project/weft/rest/jobview"
 	"github.com/weft-project/weft/rpc/planpb"
@@ -92,7 +93,7 @@ func planText(p rest.Plan) string {
 		number[n.ID] = i + 1
 		slots = max(slots, n.Parallelism)
 	}
-	fmt.Fprintf(&b, "Job '%s', %s, needs %s", p.Name, plural(len(p.Nodes), "task"), plural(slots, "slot"))
+	fmt.Fprintf(&b, "Job '%s', %s, needs %s", p.Name, plural.Of(len(p.Nodes), "task"), plural.Of(slots, "slot"))
 	for i := range p.Nodes {
 		n := p.Nodes[len(p.Nodes)-1-i]
 		fmt.Fprintf(&b, "\n\n%3d  parallelism %d", i+1, n.Parallelism)

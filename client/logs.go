@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/weft-project/weft/id"
+	"github.com/weft-project/weft/internal/plural"
 	"github.com/weft-project/weft/rest"
 	"github.com/weft-project/weft/yarnrpc"
 )
@@ -155,7 +156,7 @@ func (s *logShow) all(ctx context.Context, containers []yarnrpc.ContainerReport)
 	case len(failed) > 0:
 		return unreachable("%w", errors.Join(failed...))
 	case s.shown == 0 && s.logs.File != "":
-		return unreachable("no file %s on the %s that run", s.logs.File, plural(seen, "container"))
+		return unreachable("no file %s on the %s that run", s.logs.File, plural.Of(seen, "container"))
 	}
 	return nil
 }

@@ -5,6 +5,7 @@ import (
 
 	"github.com/weft-project/weft/am/spec"
 	"github.com/weft-project/weft/config"
+	"github.com/weft-project/weft/internal/plural"
 )
 
 // describeSizes says in a line how the containers' memory is split, and which keys decided: the keys are Flink's, the parts are not.
@@ -21,12 +22,5 @@ func describeSizes(c *config.Config, s spec.Sizes) string {
 	}
 	own, slot := s.TaskManagerSplitMB()
 	return fmt.Sprintf("JobManager: %d MB (%s). TaskManagers: %d MB (%s), of which %d MB are their own, and %d MB for each of %s.",
-		s.JobManagerMB, from(config.JobManagerMemory.Key), s.TaskManagerMB, from(config.TaskManagerMemory.Key), own, slot, plural(s.Slots, "slot"))
-}
-
-func plural(n int, word string) string {
-	if n == 1 {
-		return "1 " + word
-	}
-	return fmt.Sprintf("%d %ss", n, word)
+		s.JobManagerMB, from(config.JobManagerMemory.Key), s.TaskManagerMB, from(config.TaskManagerMemory.Key), own, slot, plural.Of(s.Slots, "slot"))
 }

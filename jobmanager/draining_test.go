@@ -3,6 +3,8 @@ package jobmanager_test
 import (
 	"strings"
 	"testing"
+
+	"github.com/weft-project/weft/internal/await"
 )
 
 // A TaskManager on a node that goes away gets no more jobs, is given back when it has none, and another one is asked for.
@@ -34,7 +36,7 @@ func TestShortage(t *testing.T) {
 	c.driver.mu.Lock()
 	c.driver.shortage = "the queue is full"
 	c.driver.mu.Unlock()
-	eventually(t, "it is told why", func() bool {
+	await.Until(t, "it is told why", func() bool {
 		s := strings.Join(story(c.now(job)), "\n")
 		return strings.Contains(s, "still waiting for 2 slots: the queue is full") && strings.Contains(s, "node x is left out")
 	})

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/weft-project/weft/id"
+	"github.com/weft-project/weft/internal/await"
 	"github.com/weft-project/weft/rest"
 	"github.com/weft-project/weft/rest/restpb"
 	"github.com/weft-project/weft/rpc/controlpb"
@@ -122,7 +123,7 @@ func TestCancelInEveryState(t *testing.T) {
 			job := c.restarts(1, "1")
 			up(tm)
 			tm.cut()
-			eventually(c.t, "the job waits", func() bool {
+			await.Until(c.t, "the job waits", func() bool {
 				s := story(c.now(job))
 				return s[len(s)-1] == waitsForCertainty
 			})

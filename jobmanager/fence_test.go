@@ -3,6 +3,7 @@ package jobmanager_test
 import (
 	"testing"
 
+	"github.com/weft-project/weft/internal/await"
 	"github.com/weft-project/weft/rpc/controlpb"
 	"github.com/weft-project/weft/rpc/planpb"
 )
@@ -17,7 +18,7 @@ func TestLostWorkerFencesItsJob(t *testing.T) {
 	up(a)
 	a.cut()
 	c.await(job, planpb.JobStatus_RESTARTING)
-	eventually(t, "the job waits", func() bool {
+	await.Until(t, "the job waits", func() bool {
 		s := story(c.now(job))
 		return s[len(s)-1] == waitsForCertainty
 	})

@@ -16,6 +16,7 @@ import (
 
 	"github.com/weft-project/weft/config"
 	"github.com/weft-project/weft/id"
+	"github.com/weft-project/weft/internal/await"
 	"github.com/weft-project/weft/internal/fs"
 	"github.com/weft-project/weft/internal/fs/local"
 	"github.com/weft-project/weft/jobmanager"
@@ -156,7 +157,7 @@ func (d *fakeDriver) Overview() jobmanager.ResourceOverview {
 func (c *cluster) say() jobmanager.ResourceEvents {
 	c.t.Helper()
 	var e jobmanager.ResourceEvents
-	eventually(c.t, "the driver is started", func() bool {
+	await.Until(c.t, "the driver is started", func() bool {
 		c.driver.mu.Lock()
 		defer c.driver.mu.Unlock()
 		e = c.driver.events
@@ -168,7 +169,7 @@ func (c *cluster) say() jobmanager.ResourceEvents {
 // requires waits until the number of TaskManagers required last is n.
 func (c *cluster) requires(n int) {
 	c.t.Helper()
-	eventually(c.t, fmt.Sprintf("%d TaskManagers are required", n), func() bool {
+	await.Until(c.t, fmt.Sprintf("%d TaskManagers are required", n), func() bool {
 		c.driver.mu.Lock()
 		defer c.driver.mu.Unlock()
 		k := len(c.driver.required)
@@ -179,26 +180,11 @@ func (c *cluster) requires(n int) {
 // releases waits until the TaskManager's container was given back.
 func (c *cluster) releases(taskManager string) {
 	c.t.Helper()
-	eventually(c.t, taskManager+" is released", func() bool {
+	await.Until(c.t, taskManager+" is released", func() bool {
 		c.driver.mu.Lock()
 		defer c.driver.mu.Unlock()
 		return slices.Contains(c.driver.released, taskManager)
 	})
-}
-
-// eventually waits for a condition.
-func eventually(t *testing.T, what string, holds func() bool) {
-	t.Helper()
-	deadline := time.After(patience)
-	again := time.NewTicker(2 * time.Millisecond)
-	defer again.Stop()
-	for !holds() {
-		select {
-		case <-again.C:
-		case <-deadline:
-			t.Fatalf("not within %s: %s", patience, what)
-		}
-	}
 }
 
 // graph is a source and a sum, both with that parallelism, with everything going from each to each.

@@ -3,6 +3,8 @@ package jobmanager_test
 import (
 	"strings"
 	"testing"
+
+	"github.com/weft-project/weft/internal/await"
 )
 
 // The end of a TaskManager that was given back because it was idle is no news for a job that waits for another.
@@ -14,7 +16,7 @@ func TestEndOfAnIdleTaskManager(t *testing.T) {
 	c.requires(1)
 	c.say().TaskManagerLost("a", "container a was released")
 	c.say().TaskManagerLost("b", "container b did not start")
-	eventually(t, "the end of b is told", func() bool {
+	await.Until(t, "the end of b is told", func() bool {
 		return strings.Contains(strings.Join(story(c.now(job)), "\n"), "container b did not start")
 	})
 	if told := strings.Join(story(c.now(job)), "\n"); strings.Contains(told, "container a") {

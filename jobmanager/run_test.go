@@ -8,6 +8,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/weft-project/weft/id"
+	"github.com/weft-project/weft/internal/await"
 	"github.com/weft-project/weft/rest"
 	"github.com/weft-project/weft/rpc/controlpb"
 	"github.com/weft-project/weft/rpc/planpb"
@@ -181,7 +182,7 @@ func TestWaitsForSlots(t *testing.T) {
 	other := c.run(2)
 	c.requires(3) // 5 slots
 	c.say().TaskManagerStarted("a", "host-a")
-	eventually(t, "a launched TaskManager shows as pending", func() bool {
+	await.Until(t, "a launched TaskManager shows as pending", func() bool {
 		o, err := c.backend.Cluster(t.Context())
 		return err == nil && o.PendingTaskManagers == 1
 	})
@@ -255,7 +256,7 @@ func TestTaskManagerEndsBeforeItRegisters(t *testing.T) {
 	job := c.run(1)
 	c.say().TaskManagerStarted("a", "host-a")
 	c.say().TaskManagerLost("a", "exit status 1")
-	eventually(t, "the job is told", func() bool {
+	await.Until(t, "the job is told", func() bool {
 		s := story(c.now(job))
 		return s[len(s)-1] == "note: a TaskManager ended before it was of use: exit status 1"
 	})

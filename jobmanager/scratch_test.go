@@ -5,11 +5,10 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
-	"runtime"
 	"sync"
 	"testing"
-	"time"
 
+	"github.com/weft-project/weft/internal/await"
 	"github.com/weft-project/weft/jobmanager"
 	"github.com/weft-project/weft/rpc/planpb"
 )
@@ -60,11 +59,7 @@ func TestScratchNotes(t *testing.T) {
 		if err := os.Mkdir(scratch, 0o700); err != nil {
 			t.Fatal(err)
 		}
-		for deadline := time.Now().Add(patience); n.of(j.String()) == nil; runtime.Gosched() {
-			if time.Now().After(deadline) {
-				t.Fatal("nothing is noted")
-			}
-		}
+		await.Until(t, "something is noted", func() bool { return n.of(j.String()) != nil })
 		if got := n.of(j.String()); len(got) != len(r.Graph.ScratchPaths) || got[0] != "file://"+scratch {
 			t.Errorf("noted: %v", got)
 		}

@@ -13,6 +13,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	"github.com/weft-project/weft/id"
+	"github.com/weft-project/weft/internal/await"
 	"github.com/weft-project/weft/rpc/controlpb"
 	"github.com/weft-project/weft/rpc/planpb"
 	"github.com/weft-project/weft/security"
@@ -102,13 +103,13 @@ func TestConnectionLost(t *testing.T) {
 	a.cut()
 	w := c.await(job, planpb.JobStatus_RESTARTING)
 	contains(t, strings.Join(story(w), "\n"), "RESTARTING: TaskManager a was lost: the connection to the TaskManager ended: ")
-	eventually(t, "the job waits", func() bool {
+	await.Until(t, "the job waits", func() bool {
 		s := story(c.now(job))
 		return s[len(s)-1] == waitsForCertainty
 	})
 	c.requires(1)
 	c.say().TaskManagerLost("a", "killed by YARN: too much memory")
-	eventually(t, "the platform's reason is told", func() bool {
+	await.Until(t, "the platform's reason is told", func() bool {
 		s := story(c.now(job))
 		return s[len(s)-1] == "note: TaskManager a was lost: killed by YARN: too much memory"
 	})
@@ -178,7 +179,7 @@ func TestHeartbeatTimeout(t *testing.T) {
 	a, b := c.tm("a", 1), c.tm("b", 1)
 	job := c.run(1)
 	a.startWorker()
-	eventually(t, "the job has failed", func() bool {
+	await.Until(t, "the job has failed", func() bool {
 		b.beat(&controlpb.Heartbeat{})
 		return c.now(job).GetEnded()
 	})
@@ -212,7 +213,7 @@ func TestTakesNothing(t *testing.T) {
 	r.Args = []string{strings.Repeat("x", 1<<20)}
 	job := c.submit(r)
 	tm := c.open(registration("a", 1))
-	eventually(t, "the session has ended", func() bool {
+	await.Until(t, "the session has ended", func() bool {
 		for range 100 {
 			if tm.stream.Send(&controlpb.FromTaskManager{Kind: &controlpb.FromTaskManager_Heartbeat{Heartbeat: &controlpb.Heartbeat{}}}) != nil {
 				return true

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/weft-project/weft/id"
+	"github.com/weft-project/weft/internal/await"
 )
 
 func TestCalls(t *testing.T) {
@@ -63,7 +64,7 @@ func TestLongCalls(t *testing.T) {
 			late <- err
 		}()
 		if server != client {
-			eventually(t, "the call is there", func() bool { server.mu.Lock(); defer server.mu.Unlock(); return len(server.conns) > 0 })
+			await.Until(t, "the call is there", func() bool { server.mu.Lock(); defer server.mu.Unlock(); return len(server.conns) > 0 })
 		}
 		server.Handle("long", func(ctx context.Context, _ id.Attempt, payload []byte) ([]byte, error) {
 			if len(payload) > 0 {

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/weft-project/weft/id"
+	"github.com/weft-project/weft/internal/await"
 	"github.com/weft-project/weft/network/frame"
 	"github.com/weft-project/weft/security"
 )
@@ -61,7 +62,7 @@ func TestConsumerDies(t *testing.T) {
 			}
 		}
 	}()
-	eventually(t, "the channel is full", func() bool {
+	await.Until(t, "the channel is full", func() bool {
 		s := c.p.Stats()[0]
 		return s.Attached && s.Queued == DefaultExclusive+DefaultFloating
 	})
@@ -73,7 +74,7 @@ func TestConsumerDies(t *testing.T) {
 		t.Error("Failed is not closed")
 	}
 	c.p.Close(nil)
-	eventually(t, "all buffers are back", func() bool { return c.p.Stats()[0].Used == 0 })
+	await.Until(t, "all buffers are back", func() bool { return c.p.Stats()[0].Used == 0 })
 }
 
 // A gate that closes before the end, and a partition that does, tell the other side.
@@ -349,7 +350,7 @@ func TestConnectionsCutWhileDataFlows(t *testing.T) {
 		wantPeer(t, <-sent, ErrPeerGone, sideConsumer, consumer, to.Addr())
 		g.Close()
 		p.Close(failed)
-		eventually(t, "all buffers are back", func() bool { return p.Stats()[0].Used == 0 })
+		await.Until(t, "all buffers are back", func() bool { return p.Stats()[0].Used == 0 })
 	}
 	for name, m := range map[string]*Manager{"from": from, "to": to} {
 		if m.pool.share != 0 || len(m.pool.free) != 0 || len(m.waiting) != 0 {

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/weft-project/weft/id"
+	"github.com/weft-project/weft/internal/await"
 	"github.com/weft-project/weft/security"
 )
 
@@ -65,21 +66,8 @@ func checkLeaks(t testing.TB) {
 	leakChecked[t] = true
 	before := runtime.NumGoroutine()
 	t.Cleanup(func() {
-		eventually(t, "goroutines end", func() bool { return runtime.NumGoroutine() <= before })
+		await.Until(t, "goroutines end", func() bool { return runtime.NumGoroutine() <= before })
 	})
-}
-
-// eventually waits for a condition.
-func eventually(t testing.TB, what string, ok func() bool) {
-	t.Helper()
-	deadline := time.Now().Add(2 * time.Minute)
-	for !ok() {
-		if time.Now().After(deadline) {
-			stacks := make([]byte, 1<<16)
-			t.Fatalf("never: %s\n%s", what, stacks[:runtime.Stack(stacks, true)])
-		}
-		runtime.Gosched()
-	}
 }
 
 // testContext ends when something hangs.
@@ -230,7 +218,7 @@ func TestOrderOfDataAndEvents(t *testing.T) {
 		if err := c.p.Err(); err != nil {
 			t.Error(err)
 		}
-		eventually(t, "all buffers are back", func() bool { return c.p.Stats()[0].Used == 0 })
+		await.Until(t, "all buffers are back", func() bool { return c.p.Stats()[0].Used == 0 })
 	})
 }
 
@@ -294,7 +282,7 @@ func TestProducerOpensLate(t *testing.T) {
 		producer, consumer := attempt("source", 0, 3), attempt("sink", 0, 1)
 		g := openGate(t, to, consumer, ChannelConfig{Producer: producer, Address: from.Addr(), Subpartition: 1})
 		if from != to {
-			eventually(t, "the request waits", func() bool { from.mu.Lock(); defer from.mu.Unlock(); return len(from.waiting) == 1 })
+			await.Until(t, "the request waits", func() bool { from.mu.Lock(); defer from.mu.Unlock(); return len(from.waiting) == 1 })
 		}
 		p, err := from.OpenPartition(PartitionConfig{Producer: producer, Consumers: []id.Attempt{attempt("sink", 9, 1), consumer}})
 		must(t, err)
@@ -334,7 +322,7 @@ func TestSlowConsumerBlocksNobody(t *testing.T) {
 	sent := 0
 	// Both sides fill up: the consumer's share and the producer's.
 	const most = 2 * (DefaultExclusive + DefaultFloating)
-	eventually(t, "the slow channel is full", func() bool {
+	await.Until(t, "the slow channel is full", func() bool {
 		buf, ok, err := slow.s.TryGet()
 		must(t, err)
 		if ok {
@@ -446,7 +434,7 @@ func TestLocalBatches(t *testing.T) {
 	}
 	// A gate that closes gives back what it has not polled.
 	c.g.Close()
-	eventually(t, "batches come back", func() bool { return len(free) == DefaultLocalBatches })
+	await.Until(t, "batches come back", func() bool { return len(free) == DefaultLocalBatches })
 	if err := c.s.SendBatch(ctx, &batch{}, 1, release); !errors.Is(err, ErrPeerGone) {
 		t.Errorf("after the consumer closed: %v", err)
 	}

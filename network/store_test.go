@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/weft-project/weft/id"
+	"github.com/weft-project/weft/internal/await"
 	"github.com/weft-project/weft/internal/spill"
 )
 
@@ -122,7 +123,7 @@ func TestBlockingOutput(t *testing.T) {
 				t.Error("second attempt of a consumer:", err)
 			}
 			<-p.Drained()
-			eventually(t, "the file goes", func() bool { return space.Used() == 0 })
+			await.Until(t, "the file goes", func() bool { return space.Used() == 0 })
 		}
 	}
 }
@@ -135,7 +136,7 @@ func TestBlockingOutputFails(t *testing.T) {
 		t.Errorf("disk full: %v", err)
 	}
 	g := openGate(t, to, attempt("sink", 0, 0), ChannelConfig{Producer: full.cfg.Producer, Address: from.Addr()})
-	eventually(t, "the consumer asks", func() bool {
+	await.Until(t, "the consumer asks", func() bool {
 		full.mu.Lock()
 		defer full.mu.Unlock()
 		return len(full.store.asked) == 1

@@ -108,6 +108,7 @@ func TestStandaloneJob(t *testing.T) {
 	if out := s.ok("weft", "list"); !strings.Contains(out, jid+" : counts (RUNNING)") {
 		t.Errorf("list: %s", out)
 	}
+	s.measured(jid)
 	if cluster, err := c.Cluster(t.Context()); err != nil || cluster.Target != "standalone-job" {
 		t.Errorf("cluster: %+v, %v", cluster, err)
 	}

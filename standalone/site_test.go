@@ -17,6 +17,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/weft-project/weft/internal/await"
 	"github.com/weft-project/weft/rest"
 	"github.com/weft-project/weft/rpc/planpb"
 )
@@ -155,16 +156,7 @@ func (s *site) start() string {
 // until waits for a condition.
 func (s *site) until(what string, condition func() bool) {
 	s.t.Helper()
-	look := time.NewTicker(20 * time.Millisecond)
-	defer look.Stop()
-	deadline := time.After(patience)
-	for !condition() {
-		select {
-		case <-look.C:
-		case <-deadline:
-			s.t.Fatalf("waited in vain until %s", what)
-		}
-	}
+	await.Until(s.t, what, condition)
 }
 
 // client talks to the JobManager as its owner.

@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/weft-project/weft/internal/await"
 	"github.com/weft-project/weft/stream"
 )
 
@@ -82,26 +83,13 @@ func (s *shown) get(path string, into any) bool {
 	return json.NewDecoder(answer.Body).Decode(into) == nil && answer.StatusCode == http.StatusOK
 }
 
-// until waits for a condition.
-func (s *shown) until(what string, holds func() bool) {
-	s.t.Helper()
-	deadline := time.After(100 * time.Second)
-	tick := time.NewTicker(20 * time.Millisecond)
-	defer tick.Stop()
-	for !holds() {
-		select {
-		case <-deadline:
-			s.t.Fatalf("not within 100 s: %s", what)
-		case <-tick.C:
-		}
-	}
-}
-
 // find learns the job's id and those of its vertices by the names of their first operators.
 func (s *shown) find() {
 	s.t.Helper()
-	s.until("the job is shown", func() bool {
-		var jobs struct{ Jobs []struct{ JID, Name, State string } }
+	await.Until(s.t, "the job is shown", func() bool {
+		var jobs struct {
+			Jobs []struct{ JID, Name, State string }
+		}
 		s.get("/jobs/overview", &jobs)
 		i := slices.IndexFunc(jobs.Jobs, func(j struct{ JID, Name, State string }) bool { return j.Name == s.t.Name() && j.State == "RUNNING" })
 		if i < 0 {
@@ -178,26 +166,26 @@ func TestBusyIdleAndBackpressured(t *testing.T) {
 			return doc.BackpressureLevel, doc.Subtasks[0].Ratio
 		}
 		for _, held := range []string{"fast", "between"} {
-			s.until(held+" is held up", func() bool {
+			await.Until(s.t, held+" is held up", func() bool {
 				l, ratio := level(held)
 				return l == "high" && ratio > 0.5 && s.number(held, "backPressuredTimeMsPerSecond") > 500 && s.metrics(held)["isBackPressured"] == "true"
 			})
-			s.until(held+" fills its buffers", func() bool { return s.number(held, "buffers.outPoolUsage") > 0.5 })
+			await.Until(s.t, held+" fills its buffers", func() bool { return s.number(held, "buffers.outPoolUsage") > 0.5 })
 		}
-		s.until("the slow one works", func() bool {
+		await.Until(s.t, "the slow one works", func() bool {
 			l, _ := level("slow")
 			return l == "ok" && s.number("slow", "busyTimeMsPerSecond") > 700 && s.number("slow", "backPressuredTimeMsPerSecond") == 0
 		})
-		s.until("its input waits", func() bool {
+		await.Until(s.t, "its input waits", func() bool {
 			return s.number("slow", "buffers.inputQueueLength") > 0 && s.number("slow", "buffers.inPoolUsage") > 0.2
 		})
 		for _, idle := range []string{"quiet", "nothing"} {
-			s.until(idle+" idles", func() bool {
+			await.Until(s.t, idle+" idles", func() bool {
 				l, _ := level(idle)
 				return l == "ok" && s.number(idle, "idleTimeMsPerSecond") > 900 && s.number(idle, "busyTimeMsPerSecond") < 100
 			})
 		}
-		s.until("records are counted", func() bool {
+		await.Until(s.t, "records are counted", func() bool {
 			return s.number("slow", "numRecordsIn") > 100 && s.number("slow", "numRecordsInPerSecond") > 10 && s.number("fast", "numRecordsOut") > s.number("slow", "numRecordsIn")
 		})
 		var sums []struct {
@@ -205,7 +193,7 @@ func TestBusyIdleAndBackpressured(t *testing.T) {
 			Sum, Max *float64
 		}
 		path := "/jobs/" + s.job + "/vertices/" + s.vertices["slow"] + "/subtasks/metrics?get=busyTimeMsPerSecond&agg=max,sum"
-		s.until("metrics are added up", func() bool {
+		await.Until(s.t, "metrics are added up", func() bool {
 			return s.get(path, &sums) && len(sums) == 1 && sums[0].Sum != nil && sums[0].Max != nil && *sums[0].Sum > 700
 		})
 	})
@@ -220,7 +208,7 @@ func TestWatermarksAreShown(t *testing.T) {
 		stream.Discard(stream.Map(stream.Rebalance(clock), "task: one", func(v int64) int64 { return v }, stream.UID("one")), "end")
 	}, func(s *shown) {
 		mark := fmt.Sprint(began - 3600_000 + 1000 - 1)
-		s.until("the task has the watermark", func() bool {
+		await.Until(s.t, "the task has the watermark", func() bool {
 			m := s.metrics("task: one")
 			return m["currentInputWatermark"] == mark && m["task__one.currentInputWatermark"] == mark && m["task__one.currentOutputWatermark"] == mark && m["end.currentInputWatermark"] == mark
 		})
@@ -228,7 +216,7 @@ func TestWatermarksAreShown(t *testing.T) {
 		if !s.get("/jobs/"+s.job+"/vertices/"+s.vertices["task: one"]+"/watermarks", &marks) || len(marks) != 1 || marks[0].ID != "0.currentInputWatermark" || marks[0].Value != mark {
 			t.Errorf("watermarks: %v", marks)
 		}
-		s.until("the source tells its lag", func() bool {
+		await.Until(s.t, "the source tells its lag", func() bool {
 			m := s.metrics("clock")
 			lag, err := strconv.ParseInt(m["clock.watermarkLag"], 10, 64)
 			emit, err2 := strconv.ParseInt(m["clock.currentEmitEventTimeLag"], 10, 64)
@@ -263,7 +251,7 @@ func TestMetricsOfAuthors(t *testing.T) {
 		}), "end")
 	}, func(s *shown) {
 		const op = "my_op__1."
-		s.until("they are shown", func() bool {
+		await.Until(s.t, "they are shown", func() bool {
 			m := s.metrics("numbers")
 			n := func(name string) float64 {
 				v, err := strconv.ParseFloat(m[op+name], 64)
@@ -280,11 +268,11 @@ func TestMetricsOfAuthors(t *testing.T) {
 		var accumulators struct {
 			User []struct{ Name, Type, Value string } `json:"user-task-accumulators"`
 		}
-		s.until("the accumulator is shown while the job runs", func() bool {
+		await.Until(s.t, "the accumulator is shown while the job runs", func() bool {
 			return s.get("/jobs/"+s.job+"/accumulators", &accumulators) && len(accumulators.User) == 1 && accumulators.User[0].Name == "records" && accumulators.User[0].Value != "0"
 		})
 		var text string
-		s.until("a scrape sees them", func() bool {
+		await.Until(s.t, "a scrape sees them", func() bool {
 			return s.get("/metrics", &text) && strings.Contains(text, `operator_name="my op: 1"} `) && strings.Contains(text, "\nweft_taskmanager_job_task_operator_by_kind_odd{host=")
 		})
 	})

@@ -17,7 +17,6 @@ func TestFormats(t *testing.T) {
 		{moment(0), "–"}, {moment(1_760_000_000_000), "2025-10-09 08:53:20"},
 		{ago(time.UnixMilli(10_000), 9_900), "now"}, {ago(time.UnixMilli(10_000), 5_000), "5.0 s ago"}, {ago(time.UnixMilli(10_000), 0), "–"}, {ago(time.UnixMilli(10_000), 11_000), "now"},
 		{shortTaskManager("container_e17_1760000000000_0007_01_000002"), "…_01_000002"}, {shortTaskManager("tm-1"), "tm-1"},
-		{plural(1, "slot"), "1 slot"}, {plural(0, "slot"), "0 slots"},
 		{rootOf("/"), "./"}, {rootOf("/ui/config"), "../"}, {rootOf("/ui/jobs/x/vertices/y"), "../../../../"},
 	} {
 		if c.got != c.want {

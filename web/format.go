@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/weft-project/weft/internal/plural"
 )
 
 // functions are what the templates format with.
@@ -20,7 +22,7 @@ var functions = template.FuncMap{
 	"lower":    strings.ToLower,
 	"short":    short,
 	"shorttm":  shortTaskManager,
-	"plural":   plural,
+	"plural":   plural.Of,
 	"segment":  url.PathEscape,
 	"minus":    func(b, a int64) int64 { return a - b },
 	"dict":     dict,
@@ -146,12 +148,4 @@ func shortTaskManager(id string) string {
 		return id
 	}
 	return "…_" + strings.Join(parts[len(parts)-2:], "_")
-}
-
-// plural prints "1 slot", "2 slots".
-func plural(n int, noun string) string {
-	if n != 1 {
-		noun += "s"
-	}
-	return strconv.Itoa(n) + " " + noun
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/weft-project/weft/config"
 	"github.com/weft-project/weft/internal/hadoop/krb"
+	"github.com/weft-project/weft/internal/plural"
 	"github.com/weft-project/weft/rest/access"
 )
 
@@ -73,11 +74,11 @@ func (e *examination) httpKeys(ctx context.Context) bool {
 			"key table %s has no key of any node; it has those of HTTP/ %s", path, strings.Join(hosts[:min(len(hosts), 5)], ", "))
 	case len(without) > 0:
 		e.warn(check, "put their keys into it: the JobManager may run there", "key table %s has no key of HTTP/host for %s: %s", path,
-			plural(len(without), "node", "nodes"), strings.Join(without[:min(len(without), 5)], ", "))
+			plural.Words(len(without), "node", "nodes"), strings.Join(without[:min(len(without), 5)], ", "))
 	case len(nodes) == 0:
 		e.ok(check, "key table %s has keys of HTTP/host for %s; the nodes are not known", path, strings.Join(hosts[:min(len(hosts), 5)], ", "))
 	default:
-		e.ok(check, "key table %s has keys of HTTP/host for all %s", path, plural(len(nodes), "node", "nodes"))
+		e.ok(check, "key table %s has keys of HTTP/host for all %s", path, plural.Words(len(nodes), "node", "nodes"))
 	}
 	return true
 }

@@ -3,7 +3,6 @@ package doctor
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 	"io"
 	"maps"
 	"net/http"
@@ -12,6 +11,7 @@ import (
 	"time"
 
 	hadoopconf "github.com/weft-project/weft/internal/hadoop/conf"
+	"github.com/weft-project/weft/internal/plural"
 )
 
 // Clocks that differ by more are worth a word; Kerberos refuses those that differ by five minutes.
@@ -171,7 +171,7 @@ func (e *examination) versions(ctx context.Context) bool {
 			count[n.Version]++
 		}
 		for _, v := range slices.Sorted(maps.Keys(count)) {
-			note(plural(count[v], "node", "nodes"), v)
+			note(plural.Words(count[v], "node", "nodes"), v)
 		}
 	}
 	if address := e.hadoop.Get("dfs.namenode.http-address"); address != "" && !strings.HasPrefix(address, "0.0.0.0") && !e.hadoop.HTTPSOnly() {
@@ -208,11 +208,4 @@ func (e *examination) configurationOf(ctx context.Context, httpAddress string) (
 	}
 	conf, err := hadoopconf.ParseXML(nil, httpAddress, strings.NewReader(string(p.body)))
 	return conf, err == nil && conf.IsSet("yarn.nodemanager.address")
-}
-
-func plural(n int, one, many string) string {
-	if n == 1 {
-		return "1 " + one
-	}
-	return fmt.Sprintf("%d %s", n, many)
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/weft-project/weft/am/spec"
 	"github.com/weft-project/weft/config"
 	"github.com/weft-project/weft/internal/hadoop/rpc"
+	"github.com/weft-project/weft/internal/plural"
 	"github.com/weft-project/weft/yarnrpc"
 )
 
@@ -75,7 +76,7 @@ func (e *examination) checkNodes(most yarnrpc.Resource, all []yarnrpc.NodeReport
 		ill = append(ill, strings.TrimSpace(n.ID.String()+" "+strings.ToLower(string(n.State))+" "+n.Health))
 	}
 	if len(ill) > 0 {
-		e.warn(check, "see their NodeManagers' logs", "%s: %s", plural(len(ill), "node does not work", "nodes do not work"), strings.Join(ill[:min(len(ill), 5)], "; "))
+		e.warn(check, "see their NodeManagers' logs", "%s: %s", plural.Words(len(ill), "node does not work", "nodes do not work"), strings.Join(ill[:min(len(ill), 5)], "; "))
 	}
 	if len(e.nodes) == 0 {
 		e.wrong(CauseCluster, check, "start NodeManagers", "no NodeManager is running")
@@ -98,8 +99,8 @@ func (e *examination) checkNodes(most yarnrpc.Resource, all []yarnrpc.NodeReport
 		return n
 	}
 	e.ok(check, "%s with %s; a JobManager of %d MB fits on %d of them, a TaskManager of %d MB with %s on %d; the largest container is %s",
-		plural(len(e.nodes), "running node", "running nodes"), total, e.sizes.JobManagerMB, hold(e.sizes.JobManagerMB),
-		e.sizes.TaskManagerMB, plural(e.sizes.Slots, "slot", "slots"), hold(e.sizes.TaskManagerMB), most)
+		plural.Words(len(e.nodes), "running node", "running nodes"), total, e.sizes.JobManagerMB, hold(e.sizes.JobManagerMB),
+		e.sizes.TaskManagerMB, plural.Words(e.sizes.Slots, "slot", "slots"), hold(e.sizes.TaskManagerMB), most)
 }
 
 // virtualMemory compares what this configuration says about the check of virtual memory with what a node does: containers that
@@ -169,7 +170,7 @@ func (e *examination) queue(ctx context.Context) {
 		e.wrong(CauseCluster, check, "take another queue, or ask an administrator for the right (acl_submit_applications)", "user %s may not submit to queue %s", e.user, name)
 	default:
 		e.ok(check, "user %s may submit to %s, which may grow to %.0f %% of its parent; %.0f %% of its capacity is used, %s, %d waiting",
-			e.user, name, 100*q.MaximumCapacity, 100*q.CurrentCapacity, plural(int(q.Running), "application runs", "applications run"), q.Pending)
+			e.user, name, 100*q.MaximumCapacity, 100*q.CurrentCapacity, plural.Words(int(q.Running), "application runs", "applications run"), q.Pending)
 	}
 }
 

@@ -26,6 +26,7 @@ import (
 	"github.com/weft-project/weft/ha"
 	"github.com/weft-project/weft/ha/zookeeper"
 	"github.com/weft-project/weft/id"
+	"github.com/weft-project/weft/internal/await"
 	"github.com/weft-project/weft/internal/zookeepertest"
 )
 
@@ -46,20 +47,6 @@ func lead(t *testing.T, s *zookeeper.Store, name string) ha.Term {
 	return term
 }
 
-// until waits for a condition.
-func until(t *testing.T, what string, ask func() bool) {
-	t.Helper()
-	tick := time.NewTicker(20 * time.Millisecond)
-	defer tick.Stop()
-	for ctx := soon(t); !ask(); {
-		select {
-		case <-tick.C:
-		case <-ctx.Done():
-			t.Fatalf("%s: not within %s", what, patience)
-		}
-	}
-}
-
 // TestServersFail takes servers away from under a leader, by death and by hanging, one and then two of three.
 func TestServersFail(t *testing.T) {
 	e := zookeepertest.Start(t, 3)
@@ -72,7 +59,7 @@ func TestServersFail(t *testing.T) {
 	// The session may end when the machine is slow: then it is led anew.
 	written := func(what, value string) {
 		t.Helper()
-		until(t, what, func() bool {
+		await.Until(t, what, func() bool {
 			if term.Cause() != nil {
 				term = lead(t, s, "a again")
 			}
@@ -103,7 +90,7 @@ func TestServersFail(t *testing.T) {
 	third := 3 - first - second
 	e.Servers[third].Kill()
 	// No quorum: the leader stops by its own clock, and is not told that it has lost.
-	until(t, "the leader may not act without a quorum", func() bool { return term.Check() != nil })
+	await.Until(t, "the leader may not act without a quorum", func() bool { return term.Check() != nil })
 	if err := term.Put(soon(t), key, []byte("x")); !errors.Is(err, ha.ErrLease) && !errors.Is(err, ha.ErrFenced) {
 		t.Errorf("a write without a quorum: %v", err)
 	}
@@ -195,7 +182,7 @@ func TestPausedLeader(t *testing.T) {
 		_ = child.Process.Kill() // it may have ended
 		_ = child.Wait()
 	}()
-	until(t, "the child publishes", func() bool { return said.count("published") > 20 })
+	await.Until(t, "the child publishes", func() bool { return said.count("published") > 20 })
 	epoch, err := strconv.ParseUint(said.after("epoch "), 10, 64)
 	if err != nil {
 		t.Fatal(err)
@@ -216,12 +203,12 @@ func TestPausedLeader(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	until(t, "the new leader may act", func() bool { return term.Check() == nil })
+	await.Until(t, "the new leader may act", func() bool { return term.Check() == nil })
 	lost := said.count("lost")
 	if err := child.Process.Signal(syscall.SIGCONT); err != nil {
 		t.Fatal(err)
 	}
-	until(t, "the child hears that it has lost", func() bool { return said.count("lost") > lost })
+	await.Until(t, "the child hears that it has lost", func() bool { return said.count("lost") > lost })
 	after, err := s.Get(soon(t), key)
 	if err != nil || string(after) != string(before) {
 		t.Errorf("the value is %q, %v; the new leader had found %q", after, err, before)

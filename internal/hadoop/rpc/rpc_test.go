@@ -14,6 +14,7 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
+	"github.com/weft-project/weft/internal/await"
 	commonpb "github.com/weft-project/weft/internal/hadoop/proto/common"
 	"github.com/weft-project/weft/internal/hadoop/rpc"
 	"github.com/weft-project/weft/internal/hadoop/rpc/rpctest"
@@ -324,21 +325,6 @@ func TestCloseEndsCalls(t *testing.T) {
 	}
 }
 
-// eventually waits for a condition.
-func eventually(t *testing.T, what string, ok func() bool) {
-	t.Helper()
-	deadline := time.After(2 * time.Minute)
-	tick := time.NewTicker(2 * time.Millisecond)
-	defer tick.Stop()
-	for !ok() {
-		select {
-		case <-deadline:
-			t.Fatal("never happened: " + what)
-		case <-tick.C:
-		}
-	}
-}
-
 func TestPingAndIdle(t *testing.T) {
 	release := make(chan struct{})
 	s := start(t, rpctest.Config{Tokens: goodTokens, Protection: []sasl.QOP{sasl.AuthInt}, Handle: echoHandler(release)})
@@ -358,12 +344,12 @@ func TestPingAndIdle(t *testing.T) {
 		_, err := call(within(t), p, "slow")
 		result <- err
 	}()
-	eventually(t, "three pings", func() bool { return s.Pings() >= 3 })
+	await.Until(t, "three pings", func() bool { return s.Pings() >= 3 })
 	close(release)
 	if err := <-result; err != nil {
 		t.Error(err)
 	}
-	eventually(t, "the idle connection is closed", func() bool { mu.Lock(); defer mu.Unlock(); return open == 0 })
+	await.Until(t, "the idle connection is closed", func() bool { mu.Lock(); defer mu.Unlock(); return open == 0 })
 	if _, err := call(within(t), p, "again"); err != nil {
 		t.Error(err)
 	}

@@ -1,0 +1,2 @@
+// Package plural is core: numbers of things, as sentences have them.
+package plural
