@@ -75,6 +75,11 @@ func (r *reducer[K, T]) adder() func(v *T) *T {
 	}
 }
 
+// LookAhead is Foresighted's.
+func (r *reducer[K, T]) LookAhead(int) any {
+	return AheadIn(r.c, r.op, r.Key.Hasher(), r.Of, func() *state.Table[K, T] { return r.table })
+}
+
 // emitAll emits every entry and empties the table.
 func (r *reducer[K, T]) emitAll() {
 	r.table.Each(func(_ *K, v *T) { r.next(v) })

@@ -62,6 +62,8 @@ type Writer interface {
 type Reader interface {
 	// Process emits the records of an item that holds data and returns their number.
 	Process(item network.Item) (int, error)
+	// LookAhead sets what is shown the records that come next, an Ahead[T]; nil for nothing.
+	LookAhead(ahead any) error
 }
 
 // Batch is what local exchange hands over: values that the receiver may use until it releases the batch.
@@ -418,11 +420,15 @@ func recovered(r any, err error) error {
 type reader[T any] struct {
 	emit   Emit[T]
 	dec    func(string, int, *T) (int, error)
-	dense  []byte // of slot's memory, where that is what records are
-	shared bool   // values refer to the decoded bytes
+	dense  int  // bytes of a value that are its encoding as they are; 0 where dec is needed
+	shared bool // values refer to the decoded bytes
 	slot   *T
 	time   *int64
 	timed  bool
+	// ahead is shown the records of a block before they are handed on; block and times are the memory of decoded ones.
+	ahead Ahead[T]
+	block []T
+	times []int64
 }
 
 // NewReader is Type's.
@@ -432,9 +438,7 @@ func (t *typeOf[T]) NewReader(emit any, time *int64, timed bool) (Reader, error)
 		return nil, err
 	}
 	r := &reader[T]{emit: e, dec: t.codec.Decoder(), shared: !t.codec.Flat(), slot: new(T), time: time, timed: timed}
-	if n := t.codec.Dense(); n > 0 {
-		r.dense = unsafe.Slice((*byte)(unsafe.Pointer(r.slot)), n)
-	}
+	r.dense = t.codec.Dense()
 	return r, nil
 }
 
@@ -459,11 +463,7 @@ func (r *reader[T]) Process(item network.Item) (int, error) {
 	} else {
 		src = unsafe.String(unsafe.SliceData(item.Data), len(item.Data))
 	}
-	records := r.records
-	if r.dense != nil {
-		records = r.denseRecords
-	}
-	left, err := records(src, item.Records)
+	left, err := r.process(src, item)
 	if err != nil {
 		return 0, External(fmt.Errorf("exchange: %w", err))
 	}
@@ -474,6 +474,10 @@ func (r *reader[T]) Process(item network.Item) (int, error) {
 }
 
 func (r *reader[T]) batch(b *Batch[T]) {
+	if r.ahead != nil {
+		r.batchAhead(b)
+		return
+	}
 	if !r.timed {
 		for i := range b.vals {
 			r.emit(&b.vals[i])
@@ -519,7 +523,8 @@ func (r *reader[T]) records(src string, n int) (left int, err error) {
 
 // denseRecords is records for values that are their own encoding.
 func (r *reader[T]) denseRecords(src string, n int) (left int, err error) {
-	size, last := len(r.dense), int64(0)
+	size, last := r.dense, int64(0)
+	slot := unsafe.Slice((*byte)(unsafe.Pointer(r.slot)), size)
 	for i := range n {
 		if r.timed {
 			delta, used := varint(src, 0)
@@ -533,7 +538,7 @@ func (r *reader[T]) denseRecords(src string, n int) (left int, err error) {
 		if len(src) < size {
 			return 0, fmt.Errorf("%w: record %d is cut short", codec.ErrCorrupt, i)
 		}
-		copy(r.dense, src)
+		copy(slot, src)
 		src = src[size:]
 		r.emit(r.slot)
 	}

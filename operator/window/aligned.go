@@ -35,7 +35,9 @@ type aligned[K comparable, A any] struct {
 	acc     *A
 	stop    func()
 	armed   int64
-	part    *state.TablePart[K, A]
+	// ahead is what is shown the records of each input before they come.
+	ahead []any
+	part  *state.TablePart[K, A]
 }
 
 type pane[K comparable, A any] struct {
@@ -76,6 +78,7 @@ func (in Input[K, T, A]) aligned(a *aligned[K, A]) (any, error) {
 		return nil, err
 	}
 	c, of, add, hash := a.c, in.Of, in.Add(), a.hash
+	a.ahead = append(a.ahead, operator.AheadIn(c, a.op, hash, of, a.current))
 	return operator.Emit[T](func(v *T) {
 		c.Op = a.op
 		ts := c.Time
@@ -100,6 +103,17 @@ func (in Input[K, T, A]) aligned(a *aligned[K, A]) (any, error) {
 		}
 	}), nil
 }
+
+// current is the table of the pane that was used last: most of the records that come next fall into it.
+func (a *aligned[K, A]) current() *state.Table[K, A] {
+	if a.last == nil {
+		return nil
+	}
+	return a.last.table
+}
+
+// LookAhead is operator.Foresighted's.
+func (a *aligned[K, A]) LookAhead(input int) any { return a.ahead[input] }
 
 // lateOf is what becomes of records that came too late: they are counted, and given to the side output if there is one.
 func lateOf[T any](c *operator.Context, op int, side string) (operator.Emit[T], error) {

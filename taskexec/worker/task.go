@@ -283,6 +283,9 @@ func (t *task) link() error {
 		if t.readers[e.GetIndex()], err = typ.NewReader(t.chain.Inputs[input], &t.opctx.Time, e.GetTimed()); err != nil {
 			return err
 		}
+		if err := t.readers[e.GetIndex()].LookAhead(t.chain.LookAhead(input)); err != nil {
+			return err
+		}
 	}
 	return nil
 }
