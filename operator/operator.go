@@ -121,22 +121,28 @@ type Returned struct {
 
 // ReturnedBy marks an error as one that fn, a function of the author's, has returned; nil stays nil.
 func ReturnedBy(fn any, err error) error {
-	if err == nil {
-		return nil
+	if err == nil || marked(err) {
+		return err
 	}
 	return &Returned{err, reflect.ValueOf(fn)}
 }
 
 // ReturnedByMethod is ReturnedBy for a method of a value of the author's type.
 func ReturnedByMethod(v any, method string, err error) error {
-	if err == nil {
-		return nil
+	if err == nil || marked(err) {
+		return err
 	}
 	r := &Returned{err: err}
 	if m, ok := reflect.TypeOf(v).MethodByName(method); ok {
 		r.fn = m.Func
 	}
 	return r
+}
+
+// marked tells whether an error is a built-in operator's: authors cannot make a Failure.
+func marked(err error) bool {
+	var f *Failure
+	return errors.As(err, &f)
 }
 
 // Error is the author's sentence.

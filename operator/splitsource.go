@@ -4,21 +4,29 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync"
 
 	"github.com/weft-project/weft/eventtime"
 )
 
-// SplitSource describes a source whose input is dealt out in splits: files or parts of them, partitions of a log.
+// SplitSource describes a source whose input is dealt out in splits: files or parts of them, partitions of a log. S names a
+// split; it is small and travels as JSON. T are the records.
 type SplitSource[T, S any] struct {
-	// Plan lists the splits, once, in the coordinator task. They travel as JSON.
+	// Plan lists the splits, once, in the job's coordinator task.
 	Plan func(ctx context.Context, subtasks int) ([]S, error)
-	// Open begins to read a split. wake may be called by any goroutine when a reader that was Idle has records again.
+	// Discover, in the place of Plan, looks for splits as long as the job runs: it says what it finds, and returns when there will
+	// be no more, or when ctx ends. It has a goroutine of its own in the coordinator task.
+	Discover func(ctx context.Context, e *Enumeration[S]) error
+	// Open begins to read a split. wake may be called by any goroutine when a reader that was idle has records again.
 	Open func(ctx context.Context, split S, wake func()) (SplitReader[T], error)
-	// AtOnce is how many splits a subtask reads side by side; 0 means one.
+	// AtOnce is how many splits a subtask reads side by side; 0 means one, one after the other.
 	AtOnce int
-	// Time is how records get timestamps; watermarks are made for each split, so that one that is behind is waited for. Nil
-	// leaves them without.
+	// Unbounded: the splits do not end, or there will always be more.
+	Unbounded bool
+	// Reads are the URIs of files that must be there when the job is submitted.
+	Reads []string
+	// Invalid, where it is set, is why there can be no such source; it is reported with the author's line.
+	Invalid error
+	// Time is how records get timestamps. stream.FromTimedSource sets it.
 	Time *Strategy[T]
 }
 
@@ -30,12 +38,26 @@ type SplitReader[T any] interface {
 	Close() error
 }
 
+// Resumable is a SplitReader that can say what is left of its split; a source that goes on from a checkpoint opens that. Of others it reads
+// the split again and drops as many records as it had read.
+type Resumable[S any] interface{ Remaining() S }
+
+// splitRequest asks for a split, or tells that the subtask has come to its end.
+type splitRequest struct {
+	Ended bool `json:",omitempty"`
+}
+
 // splitReply is the answer to a subtask that asks for a split.
 type splitReply[S any] struct {
 	Split S
-	// Number of the split, from 0; None means that there are no more.
+	// Number of the split, from 0; None means that there are no more, Later to ask again: a checkpoint is on its way, or, where
+	// After is set, splits are still looked for; it is how many milliseconds to wait.
 	Number int
-	None   bool
+	None   bool  `json:",omitempty"`
+	Later  bool  `json:",omitempty"`
+	After  int64 `json:",omitempty"`
+	// Skip is how many records were read of it when a checkpoint was taken.
+	Skip int64 `json:",omitempty"`
 }
 
 // Factories give the source and the coordinator that deals its splits.
@@ -45,11 +67,11 @@ func (s SplitSource[T, S]) Factories() (Factory, CoordinatorFactory) {
 			if err != nil {
 				return Instance{}, err
 			}
-			x := &splitSource[T, S]{spec: s, c: c, op: op, next: next, splits: eventtime.NewSplits()}
+			x := &splitSource[T, S]{spec: s, c: c, op: op, next: next, splits: eventtime.NewSplits(), seen: eventtime.None}
 			x.spec.AtOnce = max(1, s.AtOnce)
 			return Instance{Operator: x}, nil
 		}, func(c *CoordinatorContext) (Coordinator, error) {
-			return &splitDealer[S]{plan: s.Plan, c: c, done: NewDoneSet(c.Subtasks), dealing: NewDealing(c.Subtasks)}, nil
+			return &splitDealer[S]{plan: s.Plan, discover: s.Discover, c: c, done: NewDoneSet(c.Subtasks), dealing: NewDealing(c.Subtasks)}, nil
 		}
 }
 
@@ -61,16 +83,27 @@ type splitSource[T, S any] struct {
 	next   Emit[T]
 	splits *eventtime.Splits
 	open   []*openSplit[T]
-	asking bool
-	none   bool // there are no more splits
-	err    error
-	idle   bool // as it was said
-	stop   func()
+	// restored are splits that wait for their turn: of a checkpoint, or asked for in good time.
+	restored []splitReply[S]
+	asking   bool
+	asked    bool // for the first time
+	later    func()
+	none     bool // there are no more splits
+	waits    bool // there is none now
+	// seen is the highest watermark of splits that have ended. It is said when there is nothing else to read: until then the
+	// next one may be behind.
+	seen int64
+	err  error
+	idle bool // as it was said
+	stop func()
 }
 
 // openSplit is a split that is being read.
 type openSplit[T any] struct {
 	name     string
+	number   int
+	split    any // an S
+	skip     int64
 	reader   SplitReader[T]
 	emit     func(v *T)
 	quiet    bool // it was Idle and nobody has woken it
@@ -82,7 +115,6 @@ type openSplit[T any] struct {
 
 // Open is Operator's.
 func (x *splitSource[T, S]) Open() error {
-	x.ask()
 	if x.spec.Time != nil && x.c.WatermarkInterval > 0 && !x.c.Batch {
 		x.arm()
 	}
@@ -95,15 +127,29 @@ func (x *splitSource[T, S]) arm() {
 
 // ask asks for the next split, in a goroutine of its own.
 func (x *splitSource[T, S]) ask() {
-	if x.asking || x.none || len(x.open) >= x.spec.AtOnce {
+	for len(x.restored) > 0 && len(x.open) < x.spec.AtOnce && x.err == nil {
+		r := x.restored[0]
+		x.restored = x.restored[1:]
+		x.begin(r)
+	}
+	if x.asking || x.none || x.later != nil || len(x.open)+len(x.restored) >= x.spec.AtOnce+x.ahead() {
 		return
 	}
 	x.asking = true
 	id := x.c.OpIDs[x.op]
 	go func() {
-		r, err := Ask[struct{}, splitReply[S]](x.c, id, struct{}{})
+		r, err := Ask[splitRequest, splitReply[S]](x.c, id, splitRequest{})
 		x.c.Post(func() { x.answered(r, err) })
 	}()
+}
+
+// ahead is how many splits are asked for before their turn. With watermarks of splits it is none: one that waits is behind
+// nobody knows how far.
+func (x *splitSource[T, S]) ahead() int {
+	if x.spec.Time != nil {
+		return 0
+	}
+	return 1
 }
 
 func (x *splitSource[T, S]) answered(r splitReply[S], err error) {
@@ -113,24 +159,51 @@ func (x *splitSource[T, S]) answered(r splitReply[S], err error) {
 		x.err = err
 	case r.None:
 		x.none = true
+	case r.Later:
+		x.later = x.c.Schedule(x.c.Clock.Now()+max(askAgain, r.After), func() {
+			x.later = nil
+			x.ask()
+		})
+		if x.waits = r.After > 0; x.waits {
+			x.pause()
+		}
 	default:
-		x.begin(r)
+		x.waits = false
+		x.restored = append(x.restored, r)
 		x.ask()
 	}
 }
 
+// pause says how far the splits have come that were there, and that nothing comes for now.
+func (x *splitSource[T, S]) pause() {
+	if len(x.open) == 0 && !x.c.Batch {
+		x.c.Forward(x.op, x.seen)
+	}
+	x.status()
+}
+
 // begin opens a split.
 func (x *splitSource[T, S]) begin(r splitReply[S]) {
-	s := &openSplit[T]{name: fmt.Sprint(r.Number)}
+	s := &openSplit[T]{name: fmt.Sprint(r.Number), number: r.Number, split: r.Split, skip: r.Skip}
 	x.c.Op, x.c.Time = x.op, eventtime.None
-	reader, err := x.spec.Open(x.c.Ctx, r.Split, func() { x.c.Post(func() { s.quiet = false }) })
+	reader, err := x.spec.Open(WithContext(x.c.Ctx, x.c), r.Split, func() { x.c.Post(func() { s.quiet = false }) })
 	if err != nil {
 		x.err = ReturnedBy(x.spec.Open, err)
 		return
 	}
 	s.reader, s.emit = reader, x.next
-	if x.spec.Time != nil {
+	_, resumable := reader.(Resumable[S])
+	switch {
+	case x.spec.Time != nil:
 		x.timed(s)
+	case !resumable:
+		s.emit = func(v *T) {
+			s.records++
+			x.next(v)
+		}
+	}
+	if s.skip > 0 {
+		s.emit = skipping(s)
 	}
 	x.open = append(x.open, s)
 }
@@ -167,6 +240,18 @@ func (x *splitSource[T, S]) timed(s *openSplit[T]) {
 	}
 }
 
+// skipping drops the records of a split that were read before a checkpoint.
+func skipping[T any](s *openSplit[T]) func(v *T) {
+	left, next := s.skip, s.emit
+	return func(v *T) {
+		if left > 0 {
+			left--
+			return
+		}
+		next(v)
+	}
+}
+
 // say takes a split's watermark and hands on what it allows.
 func (x *splitSource[T, S]) say(s *openSplit[T], wm int64) {
 	if x.splits.Watermark(s.name, wm) {
@@ -176,14 +261,17 @@ func (x *splitSource[T, S]) say(s *openSplit[T], wm int64) {
 
 // advance says the watermark of all splits. While a split is on its way it waits: nobody knows how far behind that is.
 func (x *splitSource[T, S]) advance() {
-	if !x.asking && !x.c.Batch {
+	if (!x.asking || x.waits) && !x.c.Batch {
 		x.c.Forward(x.op, x.splits.Last())
 	}
 }
 
-// status hands the status on when it has changed.
+// status hands the status on when it has changed: a subtask is idle when all its splits are, or none is to be had.
 func (x *splitSource[T, S]) status() {
-	if idle := len(x.open) > 0 && x.splits.Idle(); idle != x.idle {
+	if x.spec.Time == nil {
+		return
+	}
+	if idle := (len(x.open) > 0 || x.waits) && x.splits.Idle(); idle != x.idle {
 		x.idle = idle
 		x.c.ForwardIdle(x.op, idle)
 	}
@@ -209,6 +297,10 @@ func (x *splitSource[T, S]) tick() {
 
 // Poll is Source's: it reads a little of each split.
 func (x *splitSource[T, S]) Poll() (Status, error) {
+	if !x.asked {
+		x.asked = true
+		x.ask()
+	}
 	read := false
 	for i := 0; i < len(x.open) && x.err == nil; i++ {
 		s := x.open[i]
@@ -241,7 +333,7 @@ func (x *splitSource[T, S]) Poll() (Status, error) {
 		return End, x.err
 	case read:
 		return More, nil
-	case x.none && len(x.open) == 0:
+	case x.none && len(x.open) == 0 && len(x.restored) == 0:
 		return End, nil
 	}
 	return Idle, nil
@@ -250,6 +342,11 @@ func (x *splitSource[T, S]) Poll() (Status, error) {
 // ended closes a split and asks for another one.
 func (x *splitSource[T, S]) ended(s *openSplit[T]) error {
 	if x.spec.Time != nil {
+		if s.gen != nil {
+			s.gen.OnPeriodic(func(wm int64) { x.say(s, wm) })
+		} else {
+			x.seen = max(x.seen, s.progress.Watermark())
+		}
 		x.splits.Remove(s.name)
 		x.status()
 	}
@@ -266,47 +363,12 @@ func (x *splitSource[T, S]) Close(error) error {
 	if x.stop != nil {
 		x.stop()
 	}
+	if x.later != nil {
+		x.later()
+	}
 	var errs []error
 	for _, s := range x.open {
 		errs = append(errs, s.reader.Close())
 	}
 	return errors.Join(errs...)
 }
-
-// splitDealer deals splits to subtasks as they ask.
-type splitDealer[S any] struct {
-	plan func(ctx context.Context, subtasks int) ([]S, error)
-	c    *CoordinatorContext
-	done *DoneSet
-
-	mu      sync.Mutex
-	dealing *Dealing
-	splits  []S
-	next    int
-}
-
-// Start is Coordinator's.
-func (d *splitDealer[S]) Start(ctx context.Context) (err error) {
-	d.splits, err = d.plan(ctx, d.c.Subtasks)
-	return ReturnedBy(d.plan, err)
-}
-
-// Handle is Coordinator's.
-func (d *splitDealer[S]) Handle(_ context.Context, subtask int, payload []byte) ([]byte, error) {
-	return Answer(payload, func(struct{}) (splitReply[S], error) {
-		d.mu.Lock()
-		defer d.mu.Unlock()
-		if !d.dealing.Next(subtask, len(d.splits)-d.next) {
-			d.done.End(subtask)
-			return splitReply[S]{None: true}, nil
-		}
-		d.next++
-		return splitReply[S]{Split: d.splits[d.next-1], Number: d.next - 1}, nil
-	})
-}
-
-// Done is Coordinator's.
-func (d *splitDealer[S]) Done() <-chan struct{} { return d.done.Done() }
-
-// Close is Coordinator's.
-func (d *splitDealer[S]) Close() error { return nil }

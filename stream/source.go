@@ -22,19 +22,27 @@ const (
 // SplitReader reads one split of a source of one's own.
 type SplitReader[T any] = operator.SplitReader[T]
 
-// SplitSource is a source of one's own. S names a part of the input, small and fit for JSON.
-type SplitSource[T, S any] struct {
-	// Plan lists the splits. It is called once, in the job's coordinator task.
-	Plan func(ctx context.Context, subtasks int) ([]S, error)
-	// Open begins to read a split; a reader that was idle calls wake when it has records again.
-	Open func(ctx context.Context, split S, wake func()) (SplitReader[T], error)
-	// AtOnce is how many splits a subtask reads side by side; 0 means one, one after the other.
-	AtOnce int
-	// Unbounded: the splits do not end.
-	Unbounded bool
+// ResumableReader is a SplitReader that knows what is left of its split, from which the source goes on after a restart.
+type ResumableReader[S any] = operator.Resumable[S]
+
+// SplitSource is a source whose input is dealt out in splits to its subtasks as they ask: those of connectors, files.CSV for
+// example, and those of one's own.
+type SplitSource[T, S any] = operator.SplitSource[T, S]
+
+// Enumeration is what the Discover function of a SplitSource works with.
+type Enumeration[S any] = operator.Enumeration[S]
+
+// SourceContext gives what a function of a SplitSource knows of the task in whose name it is called with ctx: Open and the readers
+// of their subtask, Plan and Discover of the coordinator task. Counters are for Open and Read only.
+func SourceContext(ctx context.Context) *Context {
+	c := operator.ContextOf(ctx)
+	if c == nil {
+		panic("SourceContext is asked for a context that no function of a source was called with")
+	}
+	return contextOf(c)
 }
 
-// FromSource reads a source of one's own.
+// FromSource reads a source of one's own or of a connector.
 func FromSource[T, S any](e *Env, name string, src SplitSource[T, S], opts ...Option) *Stream[T] {
 	return fromSource(e, name, src, nil, opts)
 }
@@ -48,12 +56,16 @@ func FromTimedSource[T, S any](e *Env, name string, src SplitSource[T, S], w Wat
 }
 
 func fromSource[T, S any](e *Env, name string, src SplitSource[T, S], time *operator.Strategy[T], opts []Option) *Stream[T] {
-	if src.Plan == nil || src.Open == nil {
-		e.fail("source %q: Plan and Open are needed", name)
+	switch {
+	case src.Invalid != nil:
+		e.fail("source %q: %v", name, src.Invalid)
+	case (src.Plan == nil) == (src.Discover == nil) || src.Open == nil:
+		e.fail("source %q: Plan and Open are needed, or Discover and Open", name)
 	}
-	source, coordinator := operator.SplitSource[T, S]{Plan: src.Plan, Open: src.Open, AtOnce: src.AtOnce, Time: time}.Factories()
+	src.Time = time
+	source, coordinator := src.Factories()
 	s := add[T](e, name, "source", nil, source, opts)
 	n := s.from[0].node
-	n.Coordinator, n.Unbounded = coordinator, src.Unbounded
+	n.Coordinator, n.Unbounded, n.Reads = coordinator, src.Unbounded, src.Reads
 	return s
 }

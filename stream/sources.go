@@ -10,13 +10,11 @@ import (
 )
 
 // ReadText reads the lines of text files: a file, a directory's files or a glob, plain or .gz, on HDFS or local.
+//
+// FromSource with files.CSV, files.JSON or files.Text reads records, splits with watermarks of their own, and directories that
+// are watched.
 func ReadText(e *Env, name, uri string, opts ...Option) *Stream[string] {
-	factory, coordinator := files.TextSource(uri)
-	s := add[string](e, name, "source", nil, factory, opts)
-	n := s.from[0].node
-	n.Coordinator = coordinator
-	n.Reads = []string{uri}
-	return s
+	return FromSource(e, name, files.Text(uri), opts...)
 }
 
 // ReadSocket reads lines from a TCP server until it closes the connection; it is always one subtask.

@@ -32,6 +32,9 @@ type LineReader struct {
 	skip bool   // the first line belongs to the split before
 	left int64  // bytes of the split not yet begun, counted from its start; a line that starts after them is not ours
 	end  bool
+	// Of the last batch: where its first line starts, and how many lines it has; and where the next line starts.
+	start, next int64
+	lines       int
 }
 
 type chunk struct {
@@ -66,6 +69,7 @@ func NewLineReader(ctx context.Context, store fs.FileSystem, p string, s Split) 
 		}
 		r.skip = true
 		r.left++
+		r.next = s.Offset - 1
 	}
 	ctx, r.stop = context.WithCancel(ctx)
 	r.closed.Add(1)
@@ -112,6 +116,7 @@ func fill(src io.Reader, buf []byte) (n int, err error) {
 // end. A batch may be empty.
 func (r *LineReader) Next(lines []string) ([]string, error) {
 	lines = lines[:0]
+	r.start, r.lines = r.next, 0
 	if r.end {
 		return lines, io.EOF
 	}
@@ -132,9 +137,11 @@ func (r *LineReader) Next(lines []string) ([]string, error) {
 		text = after
 		if r.skip {
 			r.skip = false
+			r.start = r.next + used
 		} else {
 			lines = append(lines, strings.TrimSuffix(line, "\r"))
 		}
+		r.next += used
 		if r.left -= used; r.left <= 0 {
 			r.end = true // the next line starts behind the split
 		}
@@ -142,7 +149,31 @@ func (r *LineReader) Next(lines []string) ([]string, error) {
 	if c.err == io.EOF {
 		r.end = true
 	}
+	r.lines = len(lines)
 	return lines, nil
+}
+
+// Position is the byte of the file at which the first line of the last batch starts, and how many lines that has. It means
+// nothing in compressed files.
+func (r *LineReader) Position() (offset int64, lines int) { return r.start, r.lines }
+
+// countLines counts the ends of lines before an offset.
+func countLines(ctx context.Context, store fs.FileSystem, p string, until int64) (n int64, err error) {
+	f, err := store.Open(ctx, p)
+	if err != nil {
+		return 0, err
+	}
+	defer func() { _ = f.Close() }() // only read from
+	buf := make([]byte, chunkSize)
+	for src := io.LimitReader(f, until); err == nil; {
+		var m int
+		m, err = src.Read(buf)
+		n += int64(bytes.Count(buf[:m], []byte{'\n'}))
+	}
+	if err == io.EOF {
+		err = nil
+	}
+	return n, err
 }
 
 // cut makes one string of the unfinished line before and the chunk's whole lines, and keeps the chunk's unfinished line.

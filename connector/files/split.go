@@ -25,6 +25,8 @@ type Split struct {
 	Offset, Length int64
 	// FileSize is the length of the whole file.
 	FileSize int64
+	// Skip is how many lines of it were read before a checkpoint.
+	Skip int `json:",omitempty"`
 }
 
 // Compressed tells whether the file is read as a gzip stream, by its name.
@@ -33,10 +35,20 @@ func (s Split) Compressed() bool { return strings.HasSuffix(s.URI, ".gz") }
 // PlanSplits cuts the files that uri names (a file, a directory's files, or a glob in the last element) for so many
 // readers. Files whose names begin with '_' or '.' are passed over in directories and globs, as Hadoop does.
 func PlanSplits(ctx context.Context, reg *fs.Registry, uri string, readers int) ([]Split, error) {
+	return planSplits(ctx, reg, uri, readers, false)
+}
+
+// planSplits is PlanSplits; whole leaves each file in one piece.
+func planSplits(ctx context.Context, reg *fs.Registry, uri string, readers int, whole bool) ([]Split, error) {
 	store, files, err := expand(ctx, reg, uri)
 	if err != nil {
 		return nil, err
 	}
+	return cut(store.URI(), files, readers, whole), nil
+}
+
+// cut makes splits of files of one store.
+func cut(store string, files []fs.FileInfo, readers int, inOne bool) []Split {
 	var total int64
 	for _, f := range files {
 		total += f.Size
@@ -47,8 +59,8 @@ func PlanSplits(ctx context.Context, reg *fs.Registry, uri string, readers int) 
 		if f.Size == 0 {
 			continue // a .gz file of no bytes is no gzip stream, but has no lines either
 		}
-		whole := Split{URI: store.URI() + f.Path, Length: f.Size, FileSize: f.Size}
-		if whole.Compressed() {
+		whole := Split{URI: store + f.Path, Length: f.Size, FileSize: f.Size}
+		if inOne || whole.Compressed() {
 			splits = append(splits, whole)
 			continue
 		}
@@ -63,7 +75,18 @@ func PlanSplits(ctx context.Context, reg *fs.Registry, uri string, readers int) 
 			splits = append(splits, s)
 		}
 	}
-	return splits, nil
+	return splits
+}
+
+// pattern tells whether uri names files by a pattern.
+func pattern(uri string) bool { return strings.ContainsAny(path.Base(uri), "*?[") }
+
+// watched is what must be there when files are yet to come: the directory.
+func watched(uri string) string {
+	if !pattern(uri) {
+		return uri
+	}
+	return uri[:strings.LastIndexByte(uri, '/')+1] + "."
 }
 
 // Exists tells with one sentence when uri names nothing to read.
