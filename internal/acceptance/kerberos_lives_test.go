@@ -30,7 +30,7 @@ const outlivedSets = 3
 // machine, where the other cluster took started, more.
 func startShortLives(t *testing.T, started time.Duration) *shortLives {
 	t.Helper()
-	life := max(20*time.Second, 2*started).Round(2 * time.Second)
+	life := max(20*time.Second, started*5/4).Round(2 * time.Second)
 	t.Logf("tickets and tokens live for %v", life)
 	c := devcluster.Private(t, devcluster.Options{NodeManagers: 1, Kerberos: &devcluster.Kerberos{
 		TicketLife: life, TicketRenew: 2 * life, TokenRenew: life / 2, TokenLife: life}})
