@@ -62,6 +62,15 @@ func jarPom(version string) string {
 	return b.String()
 }
 
+// Programs gives Java and the folder of Hadoop's jars, fetched when they are nowhere. ZooKeeper's server is among them.
+func Programs(ctx context.Context, log io.Writer) (java, lib string, err error) {
+	if java, err = ensureJava(ctx, log); err != nil {
+		return "", "", err
+	}
+	lib, err = ensureJars(ctx, DefaultVersion, log)
+	return java, lib, err
+}
+
 // ensureJars returns the folder of the jars of a Hadoop release, fetched when it is not in the cache. Processes that
 // call it at once wait for the first one.
 func ensureJars(ctx context.Context, version string, log io.Writer) (string, error) {

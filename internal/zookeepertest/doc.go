@@ -3,5 +3,5 @@
 // Servers can be killed, stopped, paused and started again, by the process ids of those that this package started and no others. The
 // kernel ends them with the test process, however that ends; their directories belong to the test.
 //
-// The jars are those that internal/devcluster has fetched with Hadoop, else Maven fetches them into the same cache. Java must be there.
+// Java and the jars are those that internal/devcluster finds or fetches for Hadoop, which brings a ZooKeeper.
 package zookeepertest

@@ -15,6 +15,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/weft-project/weft/internal/devcluster"
 )
 
 const (
@@ -46,11 +48,7 @@ func Start(t testing.TB, n int) *Ensemble {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 2*patience)
 	defer cancel()
-	java, err := findJava()
-	if err != nil {
-		t.Fatalf("this test needs a real ZooKeeper: %v", err)
-	}
-	lib, err := ensureJars(ctx)
+	java, lib, err := devcluster.Programs(ctx, t.Output())
 	if err != nil {
 		t.Fatalf("this test needs a real ZooKeeper: %v", err)
 	}
@@ -287,4 +285,9 @@ func (s *Server) Start() error {
 		return fmt.Errorf("the server at %s already runs", s.Address)
 	}
 	return s.spawn()
+}
+
+func lastLines(text string, n int) string {
+	lines := strings.Split(strings.TrimSpace(text), "\n")
+	return strings.Join(lines[max(0, len(lines)-n):], "\n")
 }
