@@ -77,7 +77,7 @@ var generations = []struct {
 			"yarn.view.acls": "alice ops", "containerized.master.env.TZ": "UTC", "containerized.taskmanager.env.LANG": "C.UTF-8",
 			"flink.hadoop.dfs.replication": "2", "jobmanager.rpc.address": "localhost",
 		},
-		idle: []string{"env.java.opts.all", "execution.checkpointing.interval", "pekko.ask.timeout", "state.backend.type"},
+		idle: []string{"env.java.opts.all", "pekko.ask.timeout", "state.backend.type"},
 	},
 }
 

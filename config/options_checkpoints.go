@@ -5,8 +5,7 @@ const sectionCheckpoints = "Checkpoints and savepoints"
 // Checkpoints: a job's settings, which its program or command line may override.
 var (
 	CheckpointInterval = duration(sectionCheckpoints, "execution.checkpointing.interval", "",
-		"How often a checkpoint is begun, 10 ms at least. Without it, or with 0, there are none but those that are asked for. "+
-			"In this release no job takes checkpoints: the keys of this section are checked, and noted as keys that do nothing.")
+		"How often a checkpoint is begun, 10 ms at least. Without it, or with 0, there are none but those that are asked for.")
 	CheckpointMinPause = duration(sectionCheckpoints, "execution.checkpointing.min-pause", "0 s",
 		"How long at least there is none between the end of one and the beginning of the next; more than 0 means that there is one at a time.")
 	CheckpointTimeout = duration(sectionCheckpoints, "execution.checkpointing.timeout", "10 min",

@@ -53,8 +53,6 @@ func (c *Config) Warnings() []string {
 		switch {
 		case key == HAType.Key && Get(c, HAType) != HANone:
 			idle = append(idle, key) // JobManagers have no store yet
-		case ofCheckpoints(key):
-			idle = append(idle, key) // and take no checkpoints
 		case known(key) || inFamily(key):
 		case flinkKeys()[key]:
 			idle = append(idle, key)
@@ -68,12 +66,6 @@ func (c *Config) Warnings() []string {
 		out = append(out, "these configuration keys of Flink do nothing in this release of Weft: "+strings.Join(idle, ", "))
 	}
 	return out
-}
-
-// ofCheckpoints tells whether a key belongs to checkpoints and savepoints, of which this release has the formats and the tools only.
-func ofCheckpoints(key string) bool {
-	d, _ := find(key)
-	return d != nil && d.Section == sectionCheckpoints
 }
 
 // known tells whether key is an option's, or one that an option falls back to.

@@ -316,23 +316,24 @@ func (cp *checkpoints) taskChanged(a *execution.Attempt) {
 	if cp == nil || cp.core == nil || cp.j.x.Status != planpb.JobStatus_RUNNING {
 		return
 	}
-	now := time.Now()
-	if cp.live {
-		if a.State == controlpb.ExecutionState_STATE_FINISHED {
-			cp.perform(cp.core.Finished(cp.taskOf(a), a.Number, now))
-		}
+	if !cp.live {
+		cp.enliven()
 		return
 	}
-	var members []checkpoint.Member
-	all := true
-	cp.j.x.Each(func(a *execution.Attempt) {
-		all = all && (a.State == controlpb.ExecutionState_STATE_RUNNING || a.State == controlpb.ExecutionState_STATE_FINISHED)
-		members = append(members, checkpoint.Member{Task: cp.taskOf(a), Attempt: a.Number, Finished: a.State == controlpb.ExecutionState_STATE_FINISHED})
-	})
-	if all {
-		cp.live = true
-		cp.perform(cp.core.Run(members, now))
+	if a.State == controlpb.ExecutionState_STATE_FINISHED {
+		cp.perform(cp.core.Finished(cp.taskOf(a), a.Number, time.Now()))
 	}
+}
+
+// members are the current attempt's tasks; all tells that each runs or has finished.
+func (cp *checkpoints) members() (members []checkpoint.Member, all bool) {
+	all = true
+	cp.j.x.Each(func(a *execution.Attempt) {
+		finished := a.State == controlpb.ExecutionState_STATE_FINISHED
+		all = all && (finished || a.State == controlpb.ExecutionState_STATE_RUNNING)
+		members = append(members, checkpoint.Member{Task: cp.taskOf(a), Attempt: a.Number, Finished: finished})
+	})
+	return members, all
 }
 
 func (cp *checkpoints) taskOf(a *execution.Attempt) checkpoint.Task {

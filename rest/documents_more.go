@@ -2,14 +2,6 @@ package rest
 
 import "math"
 
-// Checkpoints is GET /jobs/:jobid/checkpoints. No checkpoints are taken yet: counts are 0, and there is no latest one.
-type Checkpoints struct {
-	Counts  CheckpointCounts  `json:"counts"`
-	Summary CheckpointSummary `json:"summary"`
-	Latest  LatestCheckpoints `json:"latest"`
-	History []struct{}        `json:"history"`
-}
-
 // CheckpointCounts counts the checkpoints of a job.
 type CheckpointCounts struct {
 	Restored   int `json:"restored"`
@@ -39,22 +31,6 @@ type Distribution struct {
 	P95  Double `json:"p95"`
 	P99  Double `json:"p99"`
 	P999 Double `json:"p999"`
-}
-
-// LatestCheckpoints are null as long as there is none.
-type LatestCheckpoints struct {
-	Completed *struct{} `json:"completed"`
-	Savepoint *struct{} `json:"savepoint"`
-	Failed    *struct{} `json:"failed"`
-	Restored  *struct{} `json:"restored"`
-}
-
-// noCheckpoints is the document of a job without checkpoints.
-func noCheckpoints() Checkpoints {
-	nan := Double(math.NaN())
-	none := Distribution{P50: nan, P90: nan, P95: nan, P99: nan, P999: nan}
-	return Checkpoints{Summary: CheckpointSummary{CheckpointedSize: none, StateSize: none, EndToEndDuration: none,
-		AlignmentBuffered: none, ProcessedData: none, PersistedData: none}}
 }
 
 // BackPressure is GET …/vertices/:vertexid/backpressure. Level is that of the worst subtask. A vertex that does not run has only

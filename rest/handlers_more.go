@@ -7,23 +7,6 @@ import (
 	"github.com/weft-project/weft/internal/stacks"
 )
 
-// handleCheckpoints answers for jobs that take no checkpoints, which all do not yet.
-func handleCheckpoints(s *Server, w http.ResponseWriter, r *http.Request) error {
-	if _, err := s.job(r); err != nil {
-		return err
-	}
-	doc := noCheckpoints()
-	return writeJSON(w, &doc)
-}
-
-func handleCheckpointConfig(s *Server, w http.ResponseWriter, r *http.Request) error {
-	d, err := s.job(r)
-	if err != nil {
-		return err
-	}
-	return NotFound("Checkpointing is not enabled for this job (%s): this release of Weft takes no checkpoints", d.ID)
-}
-
 func handleBackPressure(s *Server, w http.ResponseWriter, r *http.Request) error {
 	v, err := s.vertex(r)
 	if err != nil {

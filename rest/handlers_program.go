@@ -37,7 +37,7 @@ type JarRunBody struct {
 	JobID           *string  `json:"jobId,omitempty"`
 	// Configuration is what the options -D of a command line would say.
 	Configuration map[string]string `json:"flinkConfiguration,omitempty"`
-	// SavepointPath is refused, as long as there are no savepoints; without one the others below say nothing.
+	// SavepointPath is what the job starts from; without one the others below say nothing.
 	SavepointPath         *string `json:"savepointPath,omitempty"`
 	AllowNonRestoredState *bool   `json:"allowNonRestoredState,omitempty"`
 	RestoreMode           *string `json:"restoreMode,omitempty"`
@@ -143,6 +143,10 @@ func (b *JarRunBody) fill(q url.Values) error {
 			b.ProgramArgsList = append(b.ProgramArgsList, strings.Split(list, ",")...)
 		}
 	}
+	if text := q.Get("allowNonRestoredState"); b.AllowNonRestoredState == nil && text != "" {
+		allow := strings.EqualFold(text, "true")
+		b.AllowNonRestoredState = &allow
+	}
 	if text := q.Get("parallelism"); b.Parallelism == nil && text != "" {
 		n, err := strconv.Atoi(text)
 		if err != nil {
@@ -156,9 +160,6 @@ func (b *JarRunBody) fill(q url.Values) error {
 // request checks what is asked for.
 func (b *JarRunBody) request(jar *Jar) (ProgramRequest, error) {
 	out := ProgramRequest{Job: id.NewJob(), Config: map[string]string{}}
-	if p := b.SavepointPath; p != nil && *p != "" {
-		return out, Invalid("savepointPath %.200q: this release of Weft has no savepoints yet; leave it out to start the job from its beginning", *p)
-	}
 	if c := b.EntryClass; c != nil && *c != "" && !slices.ContainsFunc(jar.Entries, func(e JarEntry) bool { return e.Name == *c }) {
 		return out, Invalid("entry class %.200q: %s has the one entry %q, which need not be named", *c, jar.Name, jar.Entries[0].Name)
 	}
@@ -170,6 +171,17 @@ func (b *JarRunBody) request(jar *Jar) (ProgramRequest, error) {
 			return out, Invalid("parallelism %d: expected a number from 1 to %d", *p, maxParallelism)
 		}
 		out.Config[config.DefaultParallelism.Key] = strconv.Itoa(*p)
+	}
+	if p := b.SavepointPath; p != nil && *p != "" {
+		out.Config[config.RestorePath.Key] = *p
+		if b.AllowNonRestoredState != nil && *b.AllowNonRestoredState {
+			out.Config[config.RestoreIgnoreUnclaimed.Key] = "true"
+		}
+		for _, mode := range []*string{b.RestoreMode, b.ClaimMode} {
+			if mode != nil && *mode != "" {
+				out.Config[config.RestoreClaimMode.Key] = *mode
+			}
+		}
 	}
 	var err error
 	if text := b.JobID; text != nil && *text != "" {

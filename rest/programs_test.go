@@ -111,8 +111,6 @@ func TestRunProgramRefusals(t *testing.T) {
 		status       int
 		says         string
 	}{
-		{"/run", `{"savepointPath":"hdfs:///s/1"}`, 400, "no savepoints yet"},
-		{"/run?savepointPath=hdfs:///s/1", "", 400, "no savepoints yet"},
 		{"/run", `{"entryClass":"org.example.Count"}`, 400, `the one entry "example.com/count"`},
 		{"/run", `{"programArgs":"-a","programArgsList":["-b"]}`, 400, "use programArgsList only"},
 		{"/run", `{"programArgs":"-a 'b"}`, 400, "not closed"},

@@ -62,6 +62,7 @@ func Routes() []Route {
 	all = append(all, taskManagerRoutes...)
 	all = append(all, jarRoutes...)
 	all = append(all, laterRoutes...)
+	all = append(all, checkpointRoutes...)
 	return append(all, weftRoutes...)
 }
 
@@ -95,8 +96,6 @@ var jobRoutes = []Route{
 	{Method: "GET", Path: "/jobs/:jobid/exceptions", Query: "maxExceptions failureLabelFilter", Doc: "what failed, newest first", handle: handleExceptions},
 	{Method: "GET", Path: "/jobs/:jobid/accumulators", Query: "includeSerializedValue", Doc: "accumulators of the job", handle: handleAccumulators},
 	{Method: "GET", Path: "/jobs/:jobid/execution-result", Doc: "how the job ended, once it has", handle: handleExecutionResult},
-	{Method: "GET", Path: "/jobs/:jobid/checkpoints", Doc: "statistics of checkpoints; none are taken yet", handle: handleCheckpoints},
-	{Method: "GET", Path: "/jobs/:jobid/checkpoints/config", Doc: "how checkpoints are taken: 404, none are yet", handle: handleCheckpointConfig},
 	{Method: "GET", Path: "/jobs/:jobid/resource-requirements", Doc: "the parallelism of each vertex", handle: handleRequirements},
 	{Method: "GET", Path: "/jobs/:jobid/metrics", Query: "get", Doc: "metrics of the job; without get their names", handle: handleJobMetrics},
 	{Method: "GET", Path: "/jobs/:jobid/jobmanager/config", Doc: "as /jobmanager/config", handle: handleConfig},

@@ -73,18 +73,19 @@ type Options struct {
 
 // Server answers the REST paths and pages of a JobManager.
 type Server struct {
-	backend Backend
-	auth    *authenticator
-	logs    LogDir
-	logName string
-	blobs   Blobs
-	jars    *Jars
-	keep    KeepProgram
-	log     *slog.Logger
-	mux     *http.ServeMux
-	origin  *http.CrossOriginProtection
-	submits chan struct{}
-	handler http.Handler
+	disposals disposals
+	backend   Backend
+	auth      *authenticator
+	logs      LogDir
+	logName   string
+	blobs     Blobs
+	jars      *Jars
+	keep      KeepProgram
+	log       *slog.Logger
+	mux       *http.ServeMux
+	origin    *http.CrossOriginProtection
+	submits   chan struct{}
+	handler   http.Handler
 	// description makes the OpenAPI description, once.
 	description func() ([]byte, error)
 }

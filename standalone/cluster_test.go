@@ -198,7 +198,6 @@ func TestScripts(t *testing.T) {
 	for want, line := range map[string][]string{
 		"no job: name a job binary":  {"standalone-job.sh", "start"},
 		"there is no job counts":     {"standalone-job.sh", "start", "-j", "counts"},
-		"no savepoints yet":          {"standalone-job.sh", "start", "--fromSavepoint", "hdfs:///s", s.job},
 		"is the weft command itself": {"standalone-job.sh", "start-foreground", "/proc/self/exe"},
 		"zkServer.sh":                {"zookeeper.sh", "start"},
 		`taskmanager.sh: unexpected "restart"` + "\nUsage: taskmanager": {"taskmanager.sh", "restart"},

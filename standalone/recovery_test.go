@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -209,5 +210,47 @@ func TestJobGoesOnFromItsCheckpoints(t *testing.T) {
 		if left, err := os.ReadDir(dir); err != nil || len(left) != 0 {
 			t.Errorf("left of the job's checkpoints: %v, %v", left, err)
 		}
+	}
+}
+
+var savepointPath = regexp.MustCompile(`Savepoint completed\. Path: (\S+)`)
+
+// A job is stopped with a savepoint and started again from it at another parallelism: what the two have written together is what one would have.
+func TestStopAndGoOnAtAnotherParallelism(t *testing.T) {
+	dir, results := t.TempDir(), t.TempDir()
+	s := newSite(t, "localhost\nlocalhost", "execution.checkpointing.savepoint-dir: file://"+dir)
+	s.start()
+	c := s.client()
+	s.slots(c, 2)
+	gate := s.gate()
+	out := s.ok("weft", "run", "-d", "-p", "2", s.job, "tally", "-gate", gate, "-output", "file://"+results+"/one")
+	jid := jobID.FindStringSubmatch(out)[1]
+	s.until("it runs", func() bool { return strings.Contains(s.ok("weft", "list"), "(RUNNING)") })
+	var path string
+	s.until("a savepoint is taken", func() bool { // not before all tasks run
+		out, code := s.do("weft", "savepoint", jid)
+		if code == 0 {
+			path = savepointPath.FindStringSubmatch(out)[1]
+		}
+		return code == 0
+	})
+	if out := s.ok("weft", "state", "verify", path); !strings.Contains(out, "numbers") && !strings.Contains(out, path) {
+		t.Errorf("verify: %s", out)
+	}
+	if out := s.ok("weft", "savepoint", "-d", path); !strings.Contains(out, "disposed") {
+		t.Errorf("dispose: %s", out)
+	}
+	out = s.ok("weft", "stop", jid)
+	path = savepointPath.FindStringSubmatch(out)[1]
+	if out := s.ok("weft", "list", "-a"); !strings.Contains(out, "(FINISHED)") {
+		t.Errorf("list: %s", out)
+	}
+	out = s.ok("weft", "run", "-p", "1", "-s", path, s.job, "tally", "-output", "file://"+results+"/two")
+	if !strings.Contains(out, "goes on from") {
+		t.Errorf("the second run did not go on: %s", out)
+	}
+	tallied(t, results)
+	if out, code := s.do("weft", "run", "-s", "file://"+dir+"/none", s.job, "tally", "-output", "file://"+results+"/three"); code == 0 || !strings.Contains(out, "there is no checkpoint or savepoint") {
+		t.Errorf("from nothing: exit code %d, %s", code, out)
 	}
 }

@@ -38,8 +38,8 @@ func (p *process) commands() *cli.App {
 		Commands: []*cli.Command{
 			command("yarn-session", p.yarnSession), command("run", p.runJob), command("list", p.list), command("info", p.info),
 			command("cancel", p.cancel), command("init", p.initJob), command("run-application", p.runApplication),
-			command("logs", p.showLogs), command("doctor", p.doctor), command("completion", p.completionCommand), command("state", p.inspectState), command("ha", p.highAvailability), command("stop", p.missing("stop")), command("savepoint", p.missing("savepoint")),
-			hidden("checkpoint", p.missing("checkpoint")), hidden("modify", p.missing("modify")),
+			command("logs", p.showLogs), command("doctor", p.doctor), command("completion", p.completionCommand), command("state", p.inspectState), command("ha", p.highAvailability), command("stop", p.stopJob), command("savepoint", p.takeSavepoint),
+			hidden("checkpoint", p.takeCheckpoint), hidden("modify", p.missing("modify")),
 			hidden("jobmanager", p.jobManager), hidden("taskmanager", p.taskManager),
 			hidden("standalone-jobmanager", p.standaloneJobManager), hidden("standalone-taskmanager", p.standaloneTaskManager),
 			hidden("standalone-job", p.standaloneJob), hidden("script", p.script),
@@ -231,6 +231,9 @@ func (p *process) cancel(ctx context.Context, args []string) error {
 	session, err := c.FindSession(ctx, s.which())
 	if err != nil {
 		return err
+	}
+	if s.withSavepoint {
+		return session.CancelWithSavepoint(ctx, s.words[0], s.savepoint)
 	}
 	return session.Cancel(ctx, s.words[0])
 }

@@ -39,17 +39,16 @@ func TestCommandsEnd(t *testing.T) {
 		{"cancel " + none + " " + someJob, 3, "there is no session"},
 		{"logs " + none, 3, "there is no session"},
 		{"logs " + none + " a b", 2, "expected one job or application"},
-		{"stop " + someJob, 2, "stop ends a job with a savepoint, and this release of Weft has no savepoints yet; the job was not touched. weft cancel " + someJob},
-		{"stop -d -p hdfs:///s -type native -detached " + someJob, 2, "the job was not touched"},
+		{"stop " + none + " " + someJob, 3, "there is no session"},
+		{"stop -d -p hdfs:///s -type native " + none + " " + someJob, 3, "there is no session"},
+		{"stop", 2, "expected one job id"},
 		{"stop --nosuch", 2, "unknown option --nosuch"},
-		{"stop counts", 2, "See weft stop --help."},
-		{"savepoint " + someJob + " hdfs:///s", 2, "this release of Weft has no savepoints yet; the job " + someJob + " goes on"},
-		{"savepoint -d hdfs:///s/1", 2, "no savepoints yet"},
-		{"checkpoint -full " + someJob, 2, "no checkpoints yet"},
+		{"savepoint " + none + " " + someJob + " hdfs:///s", 3, "there is no session"},
+		{"savepoint -d hdfs:///s/1 x", 2, "unexpected argument"},
+		{"checkpoint -full " + none + " " + someJob, 3, "there is no session"},
 		{"modify -p 4 " + someJob, 2, "cannot be rescaled"},
-		{"savepoint --help", 0, "not in this release"},
+		{"savepoint --help", 0, "DIRECTORY"},
 		{"run " + none, 2, "no job: give a job binary"},
-		{"run -s hdfs:///s job", 2, "no savepoints yet"},
 		{"run -py x job", 2, "written in Go"},
 		{"run -t nosuch job", 2, `target "nosuch" (-t): expected yarn-session`},
 		{"info", 2, "no job: give a job binary"},
@@ -57,23 +56,6 @@ func TestCommandsEnd(t *testing.T) {
 		out, text, code := runWeft(t, strings.Fields(c.args)...)
 		if code != c.code || !strings.Contains(out+text, c.out) {
 			t.Errorf("weft %s: code %d, want %d; %q is not in\n%s%s", c.args, code, c.code, c.out, out, text)
-		}
-	}
-}
-
-// Commands that this release lacks print nothing that a script could take for their success, and say what there is instead.
-func TestLackingCommandsOutput(t *testing.T) {
-	for line, want := range map[string]string{
-		"stop " + someJob: "Error: stop ends a job with a savepoint, and this release of Weft has no savepoints yet; the job was not touched. " +
-			"weft cancel " + someJob + " ends it without one\n",
-		"stop -d -p hdfs:///s " + someJob: "Error: stop ends a job with a savepoint, and this release of Weft has no savepoints yet; the job was not touched. " +
-			"weft cancel " + someJob + " ends it without one\n",
-		"savepoint " + someJob + " hdfs:///s": "Error: this release of Weft has no savepoints yet; the job " + someJob +
-			" goes on as it was, and starts from its beginning when it is run again\n",
-		"savepoint -d hdfs:///s/1": "Error: this release of Weft has no savepoints yet; there is nothing to dispose of\n",
-	} {
-		if out, text, code := runWeft(t, strings.Fields(line)...); code != client.ExitUsage || out != "" || text != want {
-			t.Errorf("weft %s: code %d, output %q, got\n%s\nwant\n%s", line, code, out, text, want)
 		}
 	}
 }

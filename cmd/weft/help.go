@@ -89,13 +89,19 @@ var helps = map[string]help{
 		examples: []string{"weft doctor", "weft doctor -qu nightly -jm 2048 -tm 8192 -s 4", "weft doctor --json | jq '.checks[] | select(.status != \"ok\")'"},
 	},
 	"stop": {
-		usage: "[OPTIONS] JOBID", about: "stop a job with a savepoint (not in this release: see cancel)",
-		options: stopOptions, examples: []string{"weft cancel 0123456789abcdef0123456789abcdef"},
+		usage: "[OPTIONS] JOBID", about: "end a job with a savepoint",
+		text: "Sources stop, a savepoint of all state is written, and the job ends as FINISHED; weft run -s starts it again from there.\n" +
+			"Without -p the savepoint goes to execution.checkpointing.savepoint-dir.",
+		options: stopOptions,
+		examples: []string{"weft stop -p hdfs:///savepoints 0123456789abcdef0123456789abcdef",
+			"weft stop --drain 0123456789abcdef0123456789abcdef"},
 	},
 	"savepoint": {
-		usage: "[OPTIONS] JOBID [DIRECTORY]", about: "write a job's savepoint (not in this release)", options: savepointOptions,
+		usage: "[OPTIONS] JOBID [DIRECTORY]", about: "write a savepoint of a running job, or remove one", options: savepointOptions,
+		examples: []string{"weft savepoint 0123456789abcdef0123456789abcdef hdfs:///savepoints",
+			"weft savepoint -d hdfs:///savepoints/savepoint-012345-0123456789ab"},
 	},
-	"checkpoint": {usage: "[OPTIONS] JOBID", about: "write a job's checkpoint (not in this release)", options: checkpointOptions},
+	"checkpoint": {usage: "[OPTIONS] JOBID", about: "take a checkpoint of a running job now", options: checkpointOptions},
 	"modify":     {usage: "[OPTIONS] JOBID", about: "rescale a job (not in this release)", options: modifyOptions},
 	"cancel": {
 		usage: "[OPTIONS] JOBID", about: "cancel a running job",

@@ -28,6 +28,9 @@ type settings struct {
 	asJSON, asText bool
 	// dispose is savepoint -d.
 	dispose bool
+	// savepoint is the path of one, or the directory that it gets made in; withSavepoint that one was asked for; drain that event time ends.
+	savepoint            string
+	withSavepoint, drain bool
 	// words are what is left: the job and its arguments, job ids, ….
 	words []string
 }
@@ -203,8 +206,7 @@ func clusterOptions() []option {
 }
 
 const (
-	noPython     = "Weft runs jobs written in Go; see docs/coming-from-flink.md"
-	noSavepoints = "this release of Weft has no savepoints yet"
+	noPython = "Weft runs jobs written in Go; see docs/coming-from-flink.md"
 )
 
 // runOptions are those of run.
@@ -217,8 +219,8 @@ func runOptions() []option {
 			s.set(config.ShutdownOnAttachedExit.Key, "true", "-sae")
 		}),
 		submitTimeout(),
-		refuse("s,fromSavepoint", "path", noSavepoints),
 	}
+	own = append(own, restoreOptions()...)
 	own = append(append(own, yarnOptions()...), oldRunOptions()...)
 	return append(own, clusterOptions()...)
 }
@@ -257,7 +259,7 @@ func listOptions() []option {
 
 // cancelOptions are those of cancel.
 func cancelOptions() []option {
-	return append([]option{refuse("s,withSavepoint", "dir", noSavepoints)}, clusterOptions()...)
+	return append([]option{savepointDirectory("s,withSavepoint", "Take a savepoint first, in a directory made in this one. See stop.")}, clusterOptions()...)
 }
 
 // read parses a command's arguments.

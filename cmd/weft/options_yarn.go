@@ -55,9 +55,6 @@ func oldRunOptions() []option {
 		refuse("C,classpath", "url", "a Go job is one binary; what it needs beside itself is shipped with -t when the session is started"),
 		obsolete("q,sysoutLogging", "", "-q is accepted and ignored: the client logs nothing unless WEFT_DEBUG is set"),
 		obsolete("v,verbose", "", "-v is accepted and ignored: WEFT_DEBUG=1 shows more"),
-		obsolete("n,allowNonRestoredState", "", "-n is accepted and ignored: "+noSavepoints),
-		obsolete("rm,restoreMode", "mode", "-rm is accepted and ignored: "+noSavepoints),
-		obsolete("cm,claimMode", "mode", "-cm is accepted and ignored: "+noSavepoints),
 	}
 	for _, names := range []string{"py,python", "pym,pyModule", "pyfs,pyFiles", "pyarch,pyArchives", "pyexec,pyExecutable",
 		"pyclientexec,pyClientExecutable", "pyreq,pyRequirements", "pypath,pyPythonPath"} {

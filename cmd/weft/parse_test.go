@@ -69,7 +69,6 @@ func TestParseErrors(t *testing.T) {
 		"--from-savepoint x j": "did you mean",
 		"-pd job":              "unknown option -pd",
 		"-D =b job":            "expected key=value",
-		"-s path job":          "no savepoints yet",
 		"-py x.py":             "written in Go",
 	} {
 		_, err := read("run", append(runOptions(), option{names: []string{"fromSavepointX", "from_savepoint"}}), strings.Fields(args), true)

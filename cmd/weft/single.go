@@ -86,8 +86,8 @@ func applicationModeOptions() []option {
 		hide(key("yz,yarnzookeeperNamespace", "name", config.ClusterID.Key, "")),
 		hide(key("e,executor", "target", config.Target.Key, "")),
 		hide(property("yD")),
-		refuse("s,fromSavepoint", "path", noSavepoints),
 	}
+	own = append(own, restoreOptions()...)
 	own = append(append(own, yarnOptions()...), oldRunOptions()...)
 	return append(own, helpOption())
 }

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/weft-project/weft/client"
+	"github.com/weft-project/weft/config"
 	"github.com/weft-project/weft/id"
 	"github.com/weft-project/weft/standalone"
 )
@@ -49,9 +50,9 @@ func standaloneJobArgs(args []string, executable string) (jobSettings, error) {
 			s.job.ID, err = id.ParseJob(v)
 			return err
 		}},
-		refuse("s,fromSavepoint", "path", noSavepoints),
+		key("s,fromSavepoint", "path", config.RestorePath.Key, ""),
 		refuse("c,configDir", "dir", "set WEFT_CONF_DIR to the directory of the configuration"),
-		obsolete("n,allowNonRestoredState", "", ""))
+		flag("n,allowNonRestoredState", "", func(s *settings) { s.set(config.RestoreIgnoreUnclaimed.Key, "true", "-n") }))
 	for len(args) > 0 && len(args[0]) > 1 && args[0][0] == '-' {
 		if args[0] == "--" {
 			args = args[1:]

@@ -37,7 +37,7 @@ func TestStandaloneJobArgs(t *testing.T) {
 	}
 	for line, want := range map[string]string{
 		"nosuch": "there is no job nosuch", "-x counts": "unknown option -x", "-jid 12 counts": `"12"`, "-r 0 counts": "no number from 1",
-		"--jars a,b": "one file", "-c /conf counts": "WEFT_CONF_DIR", "-s hdfs:///s counts": "no savepoints yet",
+		"--jars a,b": "one file", "-c /conf counts": "WEFT_CONF_DIR",
 	} {
 		if _, err := standaloneJobArgs(strings.Fields(line), weft); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v, expected %q", line, err, want)
