@@ -78,6 +78,13 @@ func anothersSession(t *testing.T, c *devcluster.Cluster) {
 			t.Errorf("its owner renews the token until %v, who is not its renewer", until)
 		}
 	}
+	// A store that has come to use tokens still gets new ones with its ticket.
+	if !store.SetCredentials(creds) {
+		t.Fatal("the store does not take the token")
+	}
+	if _, err := store.DelegationToken(t.Context(), "yarn"); err != nil {
+		t.Errorf("a new token: %v", err)
+	}
 }
 
 // Tickets for NameNode and ResourceManager that are in the cache already do without a KDC: a job runs from its start to its end.

@@ -154,8 +154,8 @@ func (i *Identity) Check(ctx context.Context) error {
 // owner is the user whom tokens stand for.
 func owner(conf *hadoopconf.Conf, creds *token.Credentials, s Source) (string, error) {
 	for _, kind := range []string{token.KindHDFSDelegation, token.KindRMDelegation} {
-		for _, t := range creds.OfKind(kind) {
-			d, err := t.Delegation()
+		if held := creds.OfKind(kind); len(held) > 0 {
+			d, err := held[0].Delegation()
 			if err != nil {
 				return "", fmt.Errorf("%s: %w", token.EnvFile, err)
 			}

@@ -2,12 +2,12 @@ package krb
 
 import (
 	"crypto/sha256"
+	"encoding/asn1"
 	"encoding/base64"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/jcmturner/gofork/encoding/asn1"
 	"github.com/jcmturner/gokrb5/v8/crypto"
 	"github.com/jcmturner/gokrb5/v8/iana/errorcode"
 	"github.com/jcmturner/gokrb5/v8/iana/etypeID"
@@ -81,11 +81,18 @@ func TestRequestsRemembered(t *testing.T) {
 
 // A refusal that asks for a proof by an old encryption type can be anybody's: the proof is made by a good one all the same.
 func TestProofByGoodTypeOnly(t *testing.T) {
-	info, err := asn1.Marshal(types.ETypeInfo2{{EType: etypeID.RC4_HMAC}})
+	type entry struct {
+		EType int32 `asn1:"explicit,tag:0"`
+	}
+	type data struct {
+		Type  int32  `asn1:"explicit,tag:1"`
+		Value []byte `asn1:"explicit,tag:2"`
+	}
+	info, err := asn1.Marshal([]entry{{etypeID.RC4_HMAC}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	wish, err := asn1.Marshal(types.PADataSequence{{PADataType: patype.PA_ETYPE_INFO2, PADataValue: info}})
+	wish, err := asn1.Marshal([]data{{patype.PA_ETYPE_INFO2, info}})
 	if err != nil {
 		t.Fatal(err)
 	}
