@@ -111,6 +111,48 @@ func TestNoAllocationInAGeneratorAndAReduce(t *testing.T) {
 	}
 }
 
+// Timestamps, processing functions of one and two inputs, and side outputs cost nothing for a record.
+func TestNoAllocationInTimestampsAndProcessFunctions(t *testing.T) {
+	stamp := Strategy[fixed]{Timestamp: func(f *fixed) int64 { return f.ID }}
+	assign := &Node{Name: "timestamps", Out: typeFor[fixed](t), Factory: AssignFactory(stamp)}
+	side := Side{Name: "odd", Type: typeFor[fixed](t)}
+	var odd, sum int64
+	process := &Node{Name: "process", Out: typeFor[fixed](t), Sides: []Side{side}, Factory: ProcessFactory(func(p *Process, emit func(fixed)) func(fixed) {
+		next, err := SideOutput[fixed](p.C, p.Op, "odd")
+		if err != nil {
+			t.Fatal(err)
+		}
+		slot := new(fixed)
+		return func(f fixed) {
+			if f.ID%2 == 1 {
+				*slot = f
+				next(slot)
+				return
+			}
+			emit(f)
+		}
+	})}
+	process.Chained = []ChainedNode{{Output: 1, Node: &Node{Name: "odd ones", Factory: SinkRefFactory(func(*Context) func(*fixed) {
+		return func(*fixed) { odd++ }
+	})}}}
+	union := &Node{Name: "union", Out: typeFor[fixed](t), Factory: UnionFactory[fixed]()}
+	both := &Node{Name: "both", Out: typeFor[int64](t), Factory: CoProcessFactory(func(_ *Process, emit func(int64)) (func(fixed), func(int64)) {
+		return func(f fixed) { emit(f.ID) }, func(int64) {}
+	})}
+	end := &Node{Name: "end", Factory: SinkFactory(func(*Context) (func(int64), func() error) { return func(v int64) { sum += v }, nil })}
+	in, _ := linkedChain[fixed](t, assign, process, union, both, end)
+	v := &fixed{}
+	if n := testing.AllocsPerRun(1000, func() {
+		v.ID++
+		in(v)
+	}); n != 0 {
+		t.Errorf("%v allocations for a record", n)
+	}
+	if odd == 0 || sum == 0 {
+		t.Errorf("%d records at the side output, sum %d of the others", odd, sum)
+	}
+}
+
 // A key that was seen costs nothing; a new one its share of pages and slabs.
 func TestStringKeysAreCopiedIntoSlabs(t *testing.T) {
 	key, err := codec.KeyOf[string]()
