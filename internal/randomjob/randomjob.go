@@ -26,6 +26,7 @@ type Record struct {
 	Tags  []string
 }
 
+// String shows a record as sinks tell it, long texts by their beginning and length.
 func (r Record) String() string {
 	return fmt.Sprintf("%d %d %d %t %.40s(%d) %v", r.ID, r.N, r.Key, r.Even, r.Text, len(r.Text), r.Tags)
 }
