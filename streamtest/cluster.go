@@ -16,6 +16,7 @@ import (
 	"github.com/weft-project/weft/id"
 	"github.com/weft-project/weft/internal/fs"
 	"github.com/weft-project/weft/internal/role"
+	"github.com/weft-project/weft/internal/spill"
 	"github.com/weft-project/weft/network"
 	"github.com/weft-project/weft/operator"
 	"github.com/weft-project/weft/rpc/controlpb"
@@ -45,7 +46,7 @@ func Context(t testing.TB, options ...Option) context.Context {
 	if s.parallelism == 0 {
 		s.parallelism = 2
 	}
-	c := &cluster{settings: s}
+	c := &cluster{settings: s, temp: t.TempDir()}
 	c.recorder.settings = map[string]string{config.DefaultParallelism.Key: strconv.Itoa(s.parallelism)}
 	return role.WithLauncher(t.Context(), c)
 }
@@ -54,6 +55,7 @@ func Context(t testing.TB, options ...Option) context.Context {
 type cluster struct {
 	recorder
 	settings settings
+	temp     string // for what exchanges store
 }
 
 // deployment is a job on its workers.
@@ -62,7 +64,9 @@ type deployment struct {
 	managers []*network.Manager
 	runtimes []*worker.Runtime
 	states   chan *controlpb.TaskState
-	tasks    [][]*controlpb.TaskDeployment
+	graph    *execution.Job
+	tasks    [][]*controlpb.TaskDeployment // deployed so far, by worker
+	running  int
 }
 
 // Launch is Launcher's.
@@ -75,7 +79,7 @@ func (c *cluster) Launch(ctx context.Context, p *operator.Program) (*planpb.JobR
 	d := &deployment{job: id.NewJob(), states: make(chan *controlpb.TaskState, 1024)}
 	defer d.close()
 	began := time.Now()
-	if err := d.start(p, files, c.settings); err != nil {
+	if err := d.start(p, files, c.temp, c.settings); err != nil {
 		return nil, err
 	}
 	result := d.await(ctx)
@@ -92,8 +96,8 @@ func (c *cluster) Launch(ctx context.Context, p *operator.Program) (*planpb.JobR
 	return result, nil
 }
 
-// start makes the workers and deploys the job: slot i on worker i modulo their number, so that neighbours are apart.
-func (d *deployment) start(p *operator.Program, files *fs.Registry, s settings) error {
+// start makes the workers and deploys the job.
+func (d *deployment) start(p *operator.Program, files *fs.Registry, temp string, s settings) error {
 	secret := make(security.Secret, security.SecretSize)
 	if _, err := rand.Read(secret); err != nil {
 		return err
@@ -113,22 +117,31 @@ func (d *deployment) start(p *operator.Program, files *fs.Registry, s settings) 
 		}
 		d.managers = append(d.managers, m)
 		d.runtimes = append(d.runtimes, worker.NewRuntime(worker.Config{Job: d.job, Program: p, Manager: m, Files: files, Log: log, Config: values,
-			Host: "localhost", TaskManager: fmt.Sprint("worker ", i+1), Clock: clock, Report: func(s *controlpb.TaskState) { d.states <- s }}))
+			Spill: spill.NewSpace(temp), Host: "localhost", TaskManager: fmt.Sprint("worker ", i+1), Clock: clock, Report: func(s *controlpb.TaskState) { d.states <- s }}))
 	}
-	j, err := execution.NewJob(d.job, p.Graph, 0)
-	if err != nil {
+	var err error
+	if d.graph, err = execution.NewJob(d.job, p.Graph, 0); err != nil {
 		return err
 	}
-	j.Begin(0, 0)
-	bySlot, coordinator, address := j.Deployment(func(slot int) execution.Placement {
-		return execution.Placement{Address: d.managers[slot%s.workers].Addr()}
-	})
+	d.graph.Begin(0, 0)
 	d.tasks = make([][]*controlpb.TaskDeployment, s.workers)
+	return d.deploy()
+}
+
+// deploy starts the tasks of the job's stage: slot i on worker i modulo their number, so that neighbours are apart.
+func (d *deployment) deploy() error {
+	n := len(d.runtimes)
+	bySlot, coordinator, address := d.graph.Deployment(func(slot int) execution.Placement {
+		return execution.Placement{Address: d.managers[slot%n].Addr()}
+	})
+	stage := make([][]*controlpb.TaskDeployment, n)
 	for slot, tasks := range bySlot {
-		d.tasks[slot%s.workers] = append(d.tasks[slot%s.workers], tasks...)
+		stage[slot%n] = append(stage[slot%n], tasks...)
+		d.running += len(tasks)
 	}
 	for i, r := range d.runtimes {
-		err := r.Deploy(&controlpb.Deploy{JobId: d.job.String(), Coordinator: coordinator, CoordinatorAddress: address, Tasks: d.tasks[i]})
+		d.tasks[i] = append(d.tasks[i], stage[i]...)
+		err := r.Deploy(&controlpb.Deploy{JobId: d.job.String(), Coordinator: coordinator, CoordinatorAddress: address, Tasks: stage[i]})
 		if err != nil {
 			return err
 		}
@@ -159,13 +172,15 @@ func (d *deployment) close() {
 // await collects the tasks' ends; the first failure cancels the others.
 func (d *deployment) await(ctx context.Context) *planpb.JobResult {
 	result := &planpb.JobResult{Status: planpb.JobStatus_FINISHED}
-	left := 0
-	for _, tasks := range d.tasks {
-		left += len(tasks)
-	}
 	totals := map[string]*planpb.Accumulator{}
+	fail := func(f *planpb.Failure) {
+		if result.Status == planpb.JobStatus_FINISHED {
+			result.Status, result.Failure = planpb.JobStatus_FAILED, f
+			d.cancel()
+		}
+	}
 	canceled := ctx.Done()
-	for left > 0 {
+	for d.running > 0 {
 		select {
 		case <-canceled:
 			canceled = nil
@@ -174,16 +189,21 @@ func (d *deployment) await(ctx context.Context) *planpb.JobResult {
 			}
 			d.cancel()
 		case s := <-d.states:
+			if a := d.graph.Find(s.GetId()); a != nil {
+				a.Set(s.GetState(), 0)
+			}
 			switch s.GetState() {
 			case controlpb.ExecutionState_STATE_FAILED:
-				left--
-				if result.Status == planpb.JobStatus_FINISHED {
-					result.Status, result.Failure = planpb.JobStatus_FAILED, s.GetFailure()
-					d.cancel()
-				}
+				d.running--
+				fail(s.GetFailure())
 			case controlpb.ExecutionState_STATE_FINISHED, controlpb.ExecutionState_STATE_CANCELED:
-				left--
+				d.running--
 				addTotals(totals, s.GetAccumulators())
+				if result.Status == planpb.JobStatus_FINISHED && d.graph.NextStage() {
+					if err := d.deploy(); err != nil {
+						fail(&planpb.Failure{Domain: planpb.FailureDomain_INTERNAL, Message: err.Error()})
+					}
+				}
 			}
 		}
 	}
