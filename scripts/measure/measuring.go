@@ -18,8 +18,12 @@ type engineFlags struct {
 	size                  int64
 }
 
-// chosen are the workloads of which the name, or its beginning up to a dash, is asked for; all of them for "engine".
+// chosen are the workloads of which the name, or its beginning up to a dash, is asked for; all of them for "engine". With a query of
+// Nexmark comes the generator, which it is compared with.
 func chosen(names []string) []*workload {
+	if slices.ContainsFunc(names, func(name string) bool { return strings.HasPrefix(name, "nexmark-") }) {
+		names = append(slices.Clone(names), generator)
+	}
 	return slices.DeleteFunc(workloads(), func(w *workload) bool {
 		return !slices.ContainsFunc(names, func(name string) bool {
 			return name == "engine" || name == w.name || !onHadoop(name) && strings.HasPrefix(w.name, name+"-")
