@@ -83,6 +83,7 @@ func manyKeys(env *stream.Env, r *results) {
 func TestBatchGivesRecordsOfAKeyInOrder(t *testing.T) {
 	env := stream.New()
 	env.SetMode(stream.Batch)
+	env.SetParallelism(1)
 	env.Set("taskmanager.memory.managed.size", "64 kb")
 	s := stream.Generate(env, "numbers", 20_000, func(i int64) click { return click{User: fmt.Sprint(i % 50), At: i * 7919 % 20_000, N: i} })
 	s = stream.AssignTimestamps(s, "time", stream.Monotonous(func(c *click) int64 { return c.At }))
