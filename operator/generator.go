@@ -3,6 +3,7 @@ package operator
 import (
 	"encoding/binary"
 	"fmt"
+	"math"
 
 	"github.com/weft-project/weft/state"
 )
@@ -12,12 +13,18 @@ const generatorBatch = 1024
 
 // GeneratorFactory is a bounded source of n records; subtask k of p makes records k, k+p, k+2p, …
 func GeneratorFactory[T any](n int64, fill func(i int64, v *T)) Factory {
+	return RatedFactory(n, 0, fill)
+}
+
+// RatedFactory is a generator of so many records a second, by all subtasks together; 0 for as many as can be.
+func RatedFactory[T any](n int64, perSecond float64, fill func(i int64, v *T)) Factory {
 	return func(c *Context, op int, out any) (Instance, error) {
 		next, err := emitOf[T](out)
 		if err != nil {
 			return Instance{}, err
 		}
 		g := &generator[T]{c: c, op: op, next: next, fill: fill, n: n, slot: new(T)}
+		g.rate.perMilli = perSecond / 1000 / float64(c.Parallelism)
 		g.strides = []stride{{at: int64(c.Subtask()), step: int64(c.Parallelism)}}
 		return Instance{Operator: g}, nil
 	}
@@ -33,6 +40,37 @@ type generator[T any] struct {
 	// strides are what this subtask makes, in order of their next records: one, but after a change of parallelism.
 	strides []stride
 	slot    *T
+	rate    rate
+}
+
+// rate is how many records may be made.
+type rate struct {
+	perMilli float64 // 0 for no limit
+	credit   float64 // records that may be made now
+	last     int64   // when credit was given
+	stop     func()  // takes back the call that ends a pause
+}
+
+// maxCredit is for how many milliseconds a generator that was held up catches up.
+const maxCredit = 1000
+
+// allowed is how many of want records may be made now; with 0 the task is woken when there may be one.
+func (r *rate) allowed(c *Context, want int) int {
+	if r.perMilli == 0 {
+		return want
+	}
+	now := c.Clock.Now()
+	if r.last == 0 {
+		r.last, r.credit = now, 1 // the first comes at once
+	}
+	r.credit = min(r.credit+float64(now-r.last)*r.perMilli, max(1, maxCredit*r.perMilli))
+	r.last = now
+	n := min(want, int(r.credit))
+	if n == 0 && r.stop == nil {
+		r.stop = c.Schedule(now+max(1, int64(math.Ceil((1-r.credit)/r.perMilli))), func() { r.stop = nil })
+	}
+	r.credit -= float64(n)
+	return n
 }
 
 // stride is records at, at+step, at+2·step, …
@@ -41,7 +79,14 @@ type stride struct{ at, step int64 }
 // Poll is Source's.
 func (g *generator[T]) Poll() (Status, error) {
 	var zero T
-	for left := generatorBatch; left > 0; {
+	if g.first() == nil {
+		return End, nil
+	}
+	left := g.rate.allowed(g.c, generatorBatch)
+	if left == 0 {
+		return Idle, nil
+	}
+	for left > 0 {
 		s := g.first()
 		if s == nil {
 			return End, nil
@@ -81,7 +126,15 @@ func (g *generator[T]) first() *stride {
 	return best
 }
 
-// Wake is Source's: a generator is never idle.
+// Close is Operator's.
+func (g *generator[T]) Close(error) error {
+	if g.rate.stop != nil {
+		g.rate.stop()
+	}
+	return nil
+}
+
+// Wake is Source's: what ends a pause comes to the task's mailbox.
 func (g *generator[T]) Wake() <-chan struct{} { return nil }
 
 // KeyedState is Stateful's.

@@ -1,6 +1,7 @@
 package stream
 
 import (
+	"math"
 	"net"
 	"strconv"
 
@@ -34,6 +35,20 @@ func FromSlice[T any](e *Env, name string, values []T, opts ...Option) *Stream[T
 // Generate emits fn(0) … fn(n-1); subtask k of p emits k, k+p, k+2p, …
 func Generate[T any](e *Env, name string, n int64, fn func(i int64) T, opts ...Option) *Stream[T] {
 	return add[T](e, name, "source", nil, operator.GeneratorFactory(n, func(i int64, v *T) { *v = fn(i) }), opts)
+}
+
+// Endless is the number of records of a generator that does not end.
+const Endless = math.MaxInt64
+
+// GenerateRate is Generate with perSecond records a second, by all subtasks together. After a pause it catches up for a second
+// at most. n may be Endless.
+func GenerateRate[T any](e *Env, name string, n int64, perSecond float64, fn func(i int64) T, opts ...Option) *Stream[T] {
+	if !(perSecond > 0) {
+		e.fail("source %q: %v records a second: expected more than 0", name, perSecond)
+	}
+	s := add[T](e, name, "source", nil, operator.RatedFactory(n, perSecond, func(i int64, v *T) { *v = fn(i) }), opts)
+	s.from[0].node.Unbounded = n == Endless
+	return s
 }
 
 // GenerateRef is Generate for large records: fn fills the record in place.

@@ -124,6 +124,8 @@ type Windowed[K comparable, T any] struct {
 	onElement func(v *T, at int64, w TimeWindow, c *TriggerContext) TriggerResult
 	lateness  int64
 	late      string
+	evictor   *Evictor[T]
+	gap       func(v *T) int64
 	one       bool // a single subtask
 }
 
@@ -184,13 +186,19 @@ type gather[K comparable, A, O any] struct {
 	name, kind string
 	merge      func(acc, other *A)
 	emit       func(c *WindowContext[K], acc *A, emit func(O))
-	opts       []Option
+	// open, in the place of emit, makes the function of a subtask.
+	open func(c *Context, emit func(O)) func(c *WindowContext[K], acc *A)
+	opts []Option
 }
 
 // windowed adds the operator of windows that keep an A for each key.
 func windowed[K comparable, T, A, O any](w *Windowed[K, T], add func() func(acc *A, v *T, fresh bool), g gather[K, A, O]) *Stream[O] {
-	in := window.Input[K, T, A]{Of: w.in.key, Add: add, OnElement: w.onElement, Late: w.late}
-	spec := window.Spec[K, A]{Assigner: w.assigner.a, Key: w.in.k, Trigger: w.trigger, Lateness: w.lateness}
+	return windowedIn(w, window.Input[K, T, A]{Add: add}, g)
+}
+
+func windowedIn[K comparable, T, A, O any](w *Windowed[K, T], in window.Input[K, T, A], g gather[K, A, O]) *Stream[O] {
+	in.Of, in.OnElement, in.Late, in.GapOf = w.in.key, w.onElement, w.late, w.gap
+	spec := window.Spec[K, A]{Assigner: w.assigner.a, Key: w.in.k, Trigger: w.trigger, Lateness: w.lateness, Apart: in.AddAt != nil}
 	out := windowNode(w.in.in.env, w.in.in.inputs(), spec, g, in)
 	n := out.from[0].node
 	n.MaxOne = n.MaxOne || w.one
@@ -211,6 +219,9 @@ func windowNode[K comparable, A, O any](env *Env, inputs []graph.Input, spec win
 		next, err := operator.Emitter[O](c, op, out)
 		if err != nil {
 			return nil, err
+		}
+		if g.open != nil {
+			return g.open(&Context{c: c, op: op}, next), nil
 		}
 		return func(f *WindowContext[K], acc *A) { g.emit(f, acc, next) }, nil
 	}

@@ -48,14 +48,17 @@ func ReduceWindowRef[K comparable, T any](w *Windowed[K, T], name string, fn fun
 
 func reduceWindow[K comparable, T, O any](w *Windowed[K, T], name, kind string, fold func(acc, v *T),
 	result func(c *WindowContext[K], v T, emit func(O)), opts []Option) *Stream[O] {
-	if w.assigner.last > 0 {
-		return lastRecords(w, name, kind, func(c *WindowContext[K], vs []T, emit func(O)) {
+	if w.listed() {
+		return records(w, name, kind, each(func(c *WindowContext[K], vs []T, emit func(O)) {
+			if len(vs) == 0 {
+				return // an evictor left none
+			}
 			acc := vs[0]
 			for i := range vs[1:] {
 				fold(&acc, &vs[i+1])
 			}
 			result(c, acc, emit)
-		}, opts)
+		}), opts)
 	}
 	keep := keeper[T]()
 	owned := own(fold)
@@ -83,14 +86,14 @@ func AggregateWindow[K comparable, T, A, R any](w *Windowed[K, T], name string, 
 // AggregateWindowWith is AggregateWindow with a function that makes of each result what is emitted, knowing key and window.
 func AggregateWindowWith[K comparable, T, A, R, O any](w *Windowed[K, T], name string, a Aggregate[T, A, R],
 	result func(c *WindowContext[K], r R, emit func(O)), opts ...Option) *Stream[O] {
-	if w.assigner.last > 0 {
-		return lastRecords(w, name, "aggregate", func(c *WindowContext[K], vs []T, emit func(O)) {
+	if w.listed() {
+		return records(w, name, "aggregate", each(func(c *WindowContext[K], vs []T, emit func(O)) {
 			var acc A
 			for i := range vs {
 				a.Add(&acc, &vs[i])
 			}
 			result(c, a.Result(&acc), emit)
-		}, opts)
+		}), opts)
 	}
 	owned := own(a.Add)
 	return windowed(w, func() func(acc *A, v *T, _ bool) {
@@ -103,13 +106,40 @@ func AggregateWindowWith[K comparable, T, A, R, O any](w *Windowed[K, T], name s
 // ProcessWindow gives all records of a key and window to fn at once. The window keeps every one of them: where a reduce or
 // an aggregate does, it needs far less memory.
 func ProcessWindow[K comparable, T, O any](w *Windowed[K, T], name string, fn func(c *WindowContext[K], vs []T, emit func(O)), opts ...Option) *Stream[O] {
-	if w.assigner.last > 0 {
-		return lastRecords(w, name, "process", fn, opts)
+	return records(w, name, "process", each(fn), opts)
+}
+
+// ProcessWindowWith is ProcessWindow with a function made for each subtask, which may have counters and side outputs.
+func ProcessWindowWith[K comparable, T, O any](w *Windowed[K, T], name string,
+	open func(c *Context, emit func(O)) func(c *WindowContext[K], vs []T), opts ...Option) *Stream[O] {
+	return records(w, name, "process", open, opts)
+}
+
+// listed tells whether the windows keep their records, whatever function is applied to them.
+func (w *Windowed[K, T]) listed() bool { return w.assigner.last > 0 || w.evictor != nil }
+
+// each makes one function for all subtasks.
+func each[K comparable, T, O any](fn func(c *WindowContext[K], vs []T, emit func(O))) func(*Context, func(O)) func(*WindowContext[K], []T) {
+	return func(_ *Context, emit func(O)) func(*WindowContext[K], []T) {
+		return func(c *WindowContext[K], vs []T) { fn(c, vs, emit) }
 	}
-	keep := keeper[T]()
-	return windowed(w, appending(keep), gather[K, []T, O]{name: name, kind: "process", opts: opts,
+}
+
+// records keeps the records of windows: all of them, the last of each key, or those that an evictor leaves.
+func records[K comparable, T, O any](w *Windowed[K, T], name, kind string, open func(*Context, func(O)) func(*WindowContext[K], []T), opts []Option) *Stream[O] {
+	if w.evictor != nil {
+		return evictedRecords(w, name, kind, open, opts)
+	}
+	add := appending(keeper[T]())
+	if w.assigner.last > 0 {
+		add = appendingLast(w.assigner.last, keeper[T]())
+	}
+	return windowed(w, add, gather[K, []T, O]{name: name, kind: kind, opts: opts,
 		merge: func(acc, other *[]T) { *acc = append(*acc, *other...) },
-		emit:  func(c *WindowContext[K], acc *[]T, emit func(O)) { fn(c, *acc, emit) }})
+		open: func(c *Context, emit func(O)) func(*WindowContext[K], *[]T) {
+			fn := open(c, emit)
+			return func(f *WindowContext[K], acc *[]T) { fn(f, *acc) }
+		}})
 }
 
 func appending[T any](keep func(*T)) func() func(acc *[]T, v *T, fresh bool) {
@@ -125,19 +155,16 @@ func appendKept[T any](acc *[]T, v *T, keep func(*T)) {
 	}
 }
 
-// lastRecords keeps the last records of each key.
-func lastRecords[K comparable, T, O any](w *Windowed[K, T], name, kind string, fn func(c *WindowContext[K], vs []T, emit func(O)), opts []Option) *Stream[O] {
-	keep, last := keeper[T](), w.assigner.last
-	return windowed(w, func() func(acc *[]T, v *T, _ bool) {
+// appendingLast keeps the last records of each key.
+func appendingLast[T any](last int, keep func(*T)) func() func(acc *[]T, v *T, fresh bool) {
+	return func() func(acc *[]T, v *T, fresh bool) {
 		return func(acc *[]T, v *T, _ bool) {
 			if len(*acc) == last {
 				*acc = append((*acc)[:0], (*acc)[1:]...)
 			}
 			appendKept(acc, v, keep)
 		}
-	}, gather[K, []T, O]{name: name, kind: kind, opts: opts,
-		merge: func(acc, other *[]T) { *acc = append(*acc, *other...) },
-		emit:  func(c *WindowContext[K], acc *[]T, emit func(O)) { fn(c, *acc, emit) }})
+	}
 }
 
 // foldWindow is a reduce that needs no copy of what it is given: the first record gives all fields but those that fold sets.

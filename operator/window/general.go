@@ -119,7 +119,14 @@ func (in Input[K, T, A]) general(g *general[K, A]) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	c, add := g.C, in.Add()
+	c := g.C
+	var add func(acc *A, v *T, fresh bool)
+	var addAt func(acc *A, v *T, at int64)
+	if in.AddAt != nil {
+		addAt = in.AddAt()
+	} else {
+		add = in.Add()
+	}
 	return operator.Emit[T](func(v *T) {
 		c.Op = g.Op
 		ts := c.Time
@@ -132,6 +139,11 @@ func (in Input[K, T, A]) general(g *general[K, A]) (any, error) {
 		k := in.Of(*v)
 		h := g.hash(k)
 		g.Keyed.SetKey(k, h)
+		if in.GapOf != nil {
+			if g.Gap = in.GapOf(v); g.Gap < 1 {
+				operator.Abort(operator.User(errGap))
+			}
+		}
 		before := c.Time
 		taken := false
 		ws := g.assign(ts)
@@ -142,7 +154,11 @@ func (in Input[K, T, A]) general(g *general[K, A]) (any, error) {
 			}
 			taken = true
 			one := &(*list)[i]
-			add(&one.Acc, v, !one.Full)
+			if addAt != nil {
+				addAt(&one.Acc, v, before)
+			} else {
+				add(&one.Acc, v, !one.Full)
+			}
 			one.Full = true
 			if r := in.decide(g, v, ts, one); r != Continue {
 				g.obey(&(*list)[i], r)

@@ -36,6 +36,8 @@ type Spec[K comparable, A any] struct {
 	Trigger Trigger
 	// Lateness is how many milliseconds a window waits for late records.
 	Lateness int64
+	// Apart: every window keeps what is its own, although windows could share panes.
+	Apart bool
 	// Emitter gives the function that emits a window's result.
 	Emitter func(c *operator.Context, op int, out any) (func(f *Fired[K], acc *A), error)
 }
@@ -54,6 +56,10 @@ type Input[K comparable, T, A any] struct {
 	// Add makes, for one subtask, the function that puts a record into an accumulator, which is a zero value when fresh. It
 	// copies what it keeps.
 	Add func() func(acc *A, v *T, fresh bool)
+	// AddAt, in the place of Add, is given the record's timestamp too; its windows are Apart.
+	AddAt func() func(acc *A, v *T, at int64)
+	// GapOf, where it is set, is the gap of sessions after each record, in milliseconds.
+	GapOf func(v *T) int64
 	// OnElement is the trigger's, or nil.
 	OnElement func(v *T, at int64, w Window, c *TriggerContext) Result
 	// Late receives records that came too late; nil drops them.
@@ -73,6 +79,9 @@ func (in Input[K, T, A]) sorted(key *codec.Key[K]) operator.SortedInput {
 
 // errNoTime is the failure of windows of event time over records that have none.
 var errNoTime = errors.New("the record has no timestamp: event-time windows need one; use stream.AssignTimestamps before the window")
+
+// errGap is the failure of sessions that end before they begin.
+var errGap = errors.New("the gap of a session after a record is not positive: expected 1 ms or more")
 
 // Factory makes the operator.
 func Factory[K comparable, A any](s Spec[K, A], inputs ...AnyInput[K, A]) operator.Factory {
@@ -124,7 +133,7 @@ func unsorted[K comparable, A any](s Spec[K, A], inputs ...AnyInput[K, A]) opera
 
 // panes tells whether windows can share panes and fire all keys at once.
 func (s *Spec[K, A]) panes() bool {
-	return s.Size > 0 && s.Trigger == nil && (s.Slide >= s.Size || s.Merge != nil)
+	return s.Size > 0 && s.Trigger == nil && !s.Apart && (s.Slide >= s.Size || s.Merge != nil)
 }
 
 // copier gives the function that makes *dst a copy of *src that shares nothing with it.
