@@ -43,6 +43,18 @@ func (p *TablePart[K, V]) Snapshot(group int, dst []byte) []byte {
 	return p.AppendGroup(append(dst, formatVersion), p.table, group)
 }
 
+// Freeze is Freezer's: one pass for all key groups.
+func (p *TablePart[K, V]) Freeze() Frozen { return p.Encode(p.table, nil) }
+
+// Encode encodes the entries of a table of the same types by key group.
+func (p *TablePart[K, V]) Encode(table *Table[K, V], head func(group int, dst []byte) []byte) *Encoded {
+	e := NewEncoded(0, p.max, head)
+	table.Each(func(k *K, v *V) {
+		e.Add(codec.KeyGroup(p.hash(*k), p.max), func(dst []byte) []byte { return p.encV(p.encK(dst, k), v) })
+	})
+	return e
+}
+
 // AppendGroup writes the entries of one key group of a table of the same types.
 func (p *TablePart[K, V]) AppendGroup(dst []byte, table *Table[K, V], group int) []byte {
 	n := 0

@@ -262,6 +262,21 @@ func (t *Timers[K, N]) Snapshot(group int, dst []byte) []byte {
 	return append(binary.AppendUvarint(dst, uint64(n)), body...)
 }
 
+// Freeze is Freezer's: one pass for all key groups.
+func (t *Timers[K, N]) Freeze() Frozen {
+	e := NewEncoded(0, t.groups.Max, nil)
+	times := append(timeHeap(nil), t.times...)
+	for len(times) > 0 {
+		b := t.buckets[times.pop()]
+		for i := b.next; i < len(b.entries); i++ {
+			if x := &b.entries[i]; !x.dead {
+				e.Add(codec.KeyGroup(x.hash, t.groups.Max), func(dst []byte) []byte { return t.enc(dst, &Timer[K, N]{b.at, x.key, x.ns}) })
+			}
+		}
+	}
+	return e
+}
+
 // Restore is Part's.
 func (t *Timers[K, N]) Restore(_ int, src string) error {
 	n, pos, err := header(src)

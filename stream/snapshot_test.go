@@ -1,12 +1,14 @@
 package stream_test
 
 import (
+	"bytes"
 	"fmt"
 	"math/rand/v2"
 	"slices"
 	"testing"
 	"time"
 
+	"github.com/weft-project/weft/state"
 	"github.com/weft-project/weft/stream"
 )
 
@@ -18,6 +20,9 @@ func (b *bench) snapshot() map[string][]map[string][]byte {
 			parts := map[string][]byte{}
 			for _, p := range s.KeyedState() {
 				parts[p.Name()] = p.Snapshot(g, nil)
+				if frozen := state.Freeze(p, state.Groups{End: b.c.MaxParallelism, Max: b.c.MaxParallelism}).Group(g, nil); !bytes.Equal(frozen, parts[p.Name()]) {
+					b.t.Errorf("%s, key group %d: frozen %x, expected %x", p.Name(), g, frozen, parts[p.Name()])
+				}
 			}
 			all[id] = append(all[id], parts)
 		}

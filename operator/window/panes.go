@@ -45,6 +45,34 @@ func (p *panes[K, A]) Snapshot(group int, dst []byte) []byte {
 	return dst
 }
 
+// Freeze is state.Freezer's: one pass over each pane for all key groups.
+func (p *panes[K, A]) Freeze() state.Frozen {
+	f := frozenPanes{binary.AppendUvarint(binary.AppendVarint([]byte{panesVersion}, p.time), uint64(len(p.panes))), nil}
+	for _, x := range p.panes {
+		start := x.start
+		f.panes = append(f.panes, p.part.Encode(x.table, func(_ int, dst []byte) []byte { return binary.AppendVarint(dst, start) }))
+	}
+	return f
+}
+
+// frozenPanes are panes at one moment.
+type frozenPanes struct {
+	head  []byte
+	panes []*state.Encoded
+}
+
+// Group is state.Frozen's.
+func (f frozenPanes) Group(group int, dst []byte) []byte {
+	dst = append(dst, f.head...)
+	for _, p := range f.panes {
+		dst = p.Group(group, dst)
+	}
+	return dst
+}
+
+// Release is state.Frozen's.
+func (f frozenPanes) Release() {}
+
 // Restore is state.Part's.
 func (p *panes[K, A]) Restore(_ int, src string) error {
 	if src == "" || src[0] != panesVersion {
