@@ -49,6 +49,7 @@ func TestEmbeddedStructsAreTheirFields(t *testing.T) {
 	type key struct {
 		base struct{ N int }
 	}
+	_ = key{}.base
 	if _, err := KeyOf[key](); err == nil || !strings.Contains(err.Error(), "key.base: a field that is not exported") {
 		t.Errorf("key with a hidden field: %v", err)
 	}
@@ -58,6 +59,7 @@ func TestRefusedTypesAreNamedWithTheirField(t *testing.T) {
 	type hides struct{ In struct{ secret int } }
 	type number int
 	type embedsNumber struct{ number }
+	_ = embedsNumber{}.number
 	type lent struct {
 		coded
 		Note string

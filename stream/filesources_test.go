@@ -40,7 +40,7 @@ type purchase struct {
 	location
 }
 
-func sales(n int) []purchase {
+func purchases(n int) []purchase {
 	var all []purchase
 	for i := range n {
 		s := purchase{ID: int64(i) - 3, Who: fmt.Sprint("who ", i), Small: int8(i % 100), Share: float32(i) / 8, Paid: i%2 == 0,
@@ -55,7 +55,7 @@ func sales(n int) []purchase {
 	return all
 }
 
-var saleColumns = []string{"id", "Who", "small", "share", "Paid", "at", "day", "took", "Note", "Bytes", "Host", "Zone"}
+var purchaseColumns = []string{"id", "Who", "small", "share", "Paid", "at", "day", "took", "Note", "Bytes", "Host", "Zone"}
 
 func (s *purchase) row() []string {
 	note := ""
@@ -81,7 +81,7 @@ func writeCSV(t *testing.T, path string, comma rune, header bool, columns []stri
 		row := s.row()
 		var out []string
 		for _, c := range columns {
-			if i := slices.Index(saleColumns, c); i >= 0 {
+			if i := slices.Index(purchaseColumns, c); i >= 0 {
 				out = append(out, row[i])
 			} else {
 				out = append(out, "nobody wants it")
@@ -122,7 +122,7 @@ func read[T, S any](t *testing.T, parallelism int, src stream.SplitSource[T, S])
 	return got, r, err
 }
 
-func expectSales(t *testing.T, what string, got, want []purchase) {
+func expectPurchases(t *testing.T, what string, got, want []purchase) {
 	t.Helper()
 	slices.SortFunc(got, func(a, b purchase) int { return int(a.ID - b.ID) })
 	if len(got) != len(want) {
@@ -136,13 +136,13 @@ func expectSales(t *testing.T, what string, got, want []purchase) {
 }
 
 func TestCSVFiles(t *testing.T) {
-	want := sales(500)
+	want := purchases(500)
 	// Rows of more than a split's least size in all, so that splits begin in the middle.
 	pad := strings.Repeat("x", 9000)
 	for i := range want {
 		want[i].Who += pad
 	}
-	turned := slices.Clone(saleColumns)
+	turned := slices.Clone(purchaseColumns)
 	slices.Reverse(turned)
 	for _, tt := range []struct {
 		name    string
@@ -151,11 +151,11 @@ func TestCSVFiles(t *testing.T) {
 		columns []string
 		opts    []files.Option
 	}{
-		{"by order", ',', false, saleColumns, nil},
+		{"by order", ',', false, purchaseColumns, nil},
 		{"by header", ',', true, append([]string{"unknown"}, turned...), []files.Option{files.Header()}},
 		{"by names", ';', false, turned, []files.Option{files.Separator(';'), files.Columns(turned...)}},
 		{"tabs, whole", '\t', true, turned, []files.Option{files.Separator('\t'), files.Header(), files.LinesInQuotes()}},
-		{"by order, whole", ',', false, saleColumns, []files.Option{files.LinesInQuotes()}},
+		{"by order, whole", ',', false, purchaseColumns, []files.Option{files.LinesInQuotes()}},
 	} {
 		for _, p := range []int{1, 3} {
 			dir := t.TempDir()
@@ -167,7 +167,7 @@ func TestCSVFiles(t *testing.T) {
 			if err != nil {
 				t.Fatalf("%s: %v", tt.name, err)
 			}
-			expectSales(t, tt.name, got, want)
+			expectPurchases(t, tt.name, got, want)
 		}
 	}
 }
@@ -406,5 +406,40 @@ func TestDiscoverFails(t *testing.T) {
 		if _, _, err := read(t, 2, src); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("error %v, expected %s", err, want)
 		}
+	}
+}
+
+// What the sinks write, the sources read.
+func TestSinksOfRecords(t *testing.T) {
+	want := purchases(200)
+	lines := "several\nlines"
+	want[1].Note, want[2].Who = &lines, " "
+	for name, tt := range map[string]struct {
+		write func(in *stream.Stream[purchase], uri string)
+		src   func(uri string, opts ...files.Option) stream.SplitSource[purchase, files.Split]
+	}{
+		"json": {func(in *stream.Stream[purchase], uri string) { stream.WriteJSON(in, "write", uri) }, files.JSON[purchase]},
+		"csv": {func(in *stream.Stream[purchase], uri string) { stream.WriteCSV(in, "write", uri) },
+			func(uri string, _ ...files.Option) stream.SplitSource[purchase, files.Split] {
+				return files.CSV[purchase](uri, files.LinesInQuotes())
+			}},
+	} {
+		out := filepath.Join(t.TempDir(), "out")
+		env := stream.New()
+		env.SetParallelism(2)
+		tt.write(stream.FromSlice(env, "purchases", want), out)
+		if _, err := env.Execute(t.Context(), "write"); err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		got, _, err := read(t, 2, tt.src(out))
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		expectPurchases(t, name, got, want)
+	}
+	env := stream.New()
+	stream.WriteCSV(stream.FromSlice(env, "maps", []struct{ M map[string]int }{}), "write", "out")
+	if _, err := env.Execute(t.Context(), "write"); err == nil || !strings.Contains(err.Error(), "M: map[string]int can not be a column") {
+		t.Errorf("error %v", err)
 	}
 }

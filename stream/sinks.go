@@ -26,6 +26,20 @@ func AppendText[T any](in *Stream[T], name, uri string, format func(dst []byte, 
 	n.Scratch = []string{files.ScratchPath(uri)}
 }
 
+// WriteJSON is WriteText with a JSON document a line, as encoding/json writes the records.
+func WriteJSON[T any](in *Stream[T], name, uri string, opts ...Option) {
+	AppendText(in, name, uri, files.AppendJSON[T], opts...)
+}
+
+// WriteCSV is WriteText with the columns of a CSV file, which are fields as those of files.CSV, in their order; T may be []string.
+func WriteCSV[T any](in *Stream[T], name, uri string, opts ...Option) {
+	format, err := files.AppendCSV[T]()
+	if err != nil {
+		in.env.fail("operator %q: %v", name, err)
+	}
+	AppendText(in, name, uri, format, opts...)
+}
+
 // stdout is shared by the subtasks of a process that print.
 var stdout sync.Mutex
 

@@ -2,6 +2,7 @@ package stream
 
 import (
 	"context"
+	"errors"
 
 	"github.com/weft-project/weft/operator"
 )
@@ -37,7 +38,7 @@ type Enumeration[S any] = operator.Enumeration[S]
 func SourceContext(ctx context.Context) *Context {
 	c := operator.ContextOf(ctx)
 	if c == nil {
-		panic("SourceContext is asked for a context that no function of a source was called with")
+		operator.Abort(operator.User(errors.New("SourceContext: no function of a source was called with this context")))
 	}
 	return contextOf(c)
 }
