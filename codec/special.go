@@ -92,6 +92,7 @@ func coderProgram(p *program, t reflect.Type) {
 		if err != nil {
 			return pos, err
 		}
+		reflect.NewAt(t, ptr).Elem().SetZero() // else it would use memory again that earlier copies of the value have
 		if err := view(ptr).DecodeWeft([]byte(s)); err != nil {
 			return pos, corrupt(pos, p.typ+": "+err.Error())
 		}

@@ -228,3 +228,37 @@ func FuzzDecodeRecursive(f *testing.F) {
 		}
 	})
 }
+
+// thrifty is a Coder that uses its memory again, as big.Int.SetBytes does.
+type thrifty struct{ b []byte }
+
+func (c *thrifty) AppendWeft(dst []byte) []byte { return append(dst, c.b...) }
+
+func (c *thrifty) DecodeWeft(src []byte) error {
+	c.b = append(c.b[:0], src...)
+	return nil
+}
+
+// A decoder's value is used for record after record, and clones are made in place: what a Coder reads goes into new memory.
+func TestCodersDoNotShareMemory(t *testing.T) {
+	c, err := Of[thrifty]()
+	if err != nil {
+		t.Fatal(err)
+	}
+	enc, dec := c.Encoder(), c.Decoder()
+	src := string(enc(enc(nil, &thrifty{[]byte("one")}), &thrifty{[]byte("two")}))
+	var v thrifty
+	pos, err := dec(src, 0, &v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	first := v
+	if _, err = dec(src, pos, &v); err != nil || string(first.b) != "one" || string(v.b) != "two" {
+		t.Errorf("read %q and %q, %v", first.b, v.b, err)
+	}
+	clone := v
+	c.Cloner()(&clone)
+	if clone.b[0] = 'T'; string(v.b) != "two" {
+		t.Errorf("a change of the clone made the value %q", v.b)
+	}
+}
