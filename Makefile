@@ -8,6 +8,8 @@ COMMIT  := $(shell git rev-parse --short=7 HEAD 2>/dev/null)
 
 # Whatever exists of these is built; the distribution has the same layout on every platform.
 EXAMPLES := $(patsubst examples/%/main.go,%,$(wildcard examples/*/main.go))
+# All examples are in it as sources; these can be run without a Go toolchain, too.
+BUILT    := wordcount streaming-wordcount socket-window-wordcount
 # The user's commands; the others in scripts/ serve this repository.
 LAUNCHERS := $(filter-out scripts/demo.sh scripts/bench.sh scripts/fuzz.sh scripts/sdk.sh,$(wildcard scripts/*.sh))
 
@@ -21,7 +23,7 @@ help: ## this list
 build: ## the distribution, runnable in place, in build/dist
 	@mkdir -p $(DIST)/bin $(DIST)/conf $(DIST)/examples/src $(DIST)/bench $(DIST)/log
 	CGO_ENABLED=0 $(GO) build $(GOFLAGS_DIST)\ -X\ main.commit=$(COMMIT) -o $(DIST)/bin/ ./cmd/...
-	$(if $(EXAMPLES),CGO_ENABLED=0 $(GO) build $(GOFLAGS_DIST) -o $(DIST)/examples/ $(EXAMPLES:%=./examples/%))
+	CGO_ENABLED=0 $(GO) build $(GOFLAGS_DIST) -o $(DIST)/examples/ $(BUILT:%=./examples/%)
 	$(if $(wildcard bench/weft-bench),CGO_ENABLED=0 $(GO) build $(GOFLAGS_DIST) -o $(DIST)/bench/ ./bench/weft-bench)
 	@rm -rf $(DIST)/examples/src && mkdir -p $(DIST)/examples/src
 	@for e in $(EXAMPLES); do mkdir -p $(DIST)/examples/src/$$e && cp examples/$$e/*.go $(DIST)/examples/src/$$e/ || exit 1; done

@@ -75,7 +75,8 @@ func FlatMapWith[A, B any](in *Stream[A], name string, open func(*Context) func(
 	return add[B](in.env, name, "flatMap", in.inputs(), f, opts)
 }
 
-// Reduce joins the records of each key. fn must be associative and commutative. Streaming emits each new value, Batch the final ones.
+// Reduce joins the records of each key. fn must be associative and commutative, and what it gives have the same key. Streaming emits
+// each new value, Batch the final ones.
 func Reduce[K comparable, T any](in *KeyedStream[K, T], name string, fn func(acc, v T) T, opts ...Option) *Stream[T] {
 	return reduce(in, name, "reduce", func(acc, v *T) { *acc = fn(*acc, *v) }, opts)
 }

@@ -33,12 +33,7 @@ func main() {
 	default:
 		lines = stream.FromSlice(env, "built-in text", []string{"to be or not to be", "that is the question"})
 	}
-	words := stream.FlatMap(lines, "split", func(line string, emit func(string)) {
-		for _, w := range strings.FieldsFunc(strings.ToLower(line), func(r rune) bool { return !unicode.IsLetter(r) }) {
-			emit(w)
-		}
-	})
-	counts := stream.Count(stream.KeyBy(words, func(w string) string { return w }), "count")
+	counts := count(lines)
 	if *output != "" {
 		stream.WriteText(counts, "write", *output, func(c stream.Counted[string]) string { return fmt.Sprint(c.Key, " ", c.N) })
 	} else {
@@ -48,4 +43,14 @@ func main() {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
+}
+
+// count emits the new count of each word that comes in.
+func count(lines *stream.Stream[string]) *stream.Stream[stream.Counted[string]] {
+	words := stream.FlatMap(lines, "split", func(line string, emit func(string)) {
+		for _, w := range strings.FieldsFunc(strings.ToLower(line), func(r rune) bool { return !unicode.IsLetter(r) }) {
+			emit(w)
+		}
+	})
+	return stream.Count(stream.KeyBy(words, func(w string) string { return w }), "count")
 }

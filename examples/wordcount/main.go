@@ -63,9 +63,7 @@ func main() {
 	} else {
 		lines = stream.FromSlice(env, "built-in text", hamlet)
 	}
-	words := stream.FlatMap(lines, "tokenize", tokenize)
-	counts := stream.Sum(stream.KeyBy(words, func(w wordCount) string { return w.Word }), "count",
-		func(w *wordCount) *int64 { return &w.N })
+	counts := count(lines)
 	if *output != "" {
 		stream.AppendText(counts, "write", *output, func(line []byte, w *wordCount) []byte {
 			line = append(append(line, w.Word...), ' ')
@@ -83,6 +81,12 @@ func main() {
 	if *output != "" && !result.Detached {
 		fmt.Fprintf(os.Stderr, "counted in %s, see %s\n", result.RunTime, *output)
 	}
+}
+
+// count counts the words of lines.
+func count(lines *stream.Stream[string]) *stream.Stream[wordCount] {
+	words := stream.FlatMap(lines, "tokenize", tokenize)
+	return stream.Sum(stream.KeyBy(words, func(w wordCount) string { return w.Word }), "count", func(w *wordCount) *int64 { return &w.N })
 }
 
 // tokenize emits each run of letters, in lower case.
