@@ -2,6 +2,9 @@ package stream
 
 import "github.com/weft-project/weft/state"
 
+// These declare state where a subtask is opened, so that a type that cannot be kept is found no earlier: DeclareValue and the
+// others are to be preferred.
+
 // ValueState declares a value for each key. Declare state in open.
 func ValueState[V any, K comparable](k *Keyed[K], name string, ttl ...TTL) *Value[K, V] {
 	s, err := state.NewValue[V](k.k.Timing.Keyed, name, ttlOf(ttl))
