@@ -26,3 +26,13 @@ func TestHadoopTokens(t *testing.T) {
 		}
 	}
 }
+
+// Connections without a finished handshake: 64, and one for each TaskManager that the platform was asked for.
+func TestPendingConnections(t *testing.T) {
+	c := start(t, 1, nil)
+	c.run(3)
+	c.requires(3)
+	if n := c.jm.PendingLimit(); n != 64+3 {
+		t.Errorf("%d connections may wait, expected 64 and one for each of 3 TaskManagers", n)
+	}
+}

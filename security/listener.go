@@ -83,6 +83,9 @@ func (l *Listener) SetLimit(n int) {
 	l.limit.Store(int64(n))
 }
 
+// Limit is the bound on pending handshakes.
+func (l *Listener) Limit() int { return int(l.limit.Load()) }
+
 // acceptAll takes connections from the inner listener until it ends.
 func (l *Listener) acceptAll() {
 	defer l.done.Done()
