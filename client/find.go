@@ -189,8 +189,7 @@ func (c *Client) running(ctx context.Context, app yarnrpc.ApplicationID) (yarnrp
 	case report.State != yarnrpc.StateRunning:
 		return report, unreachable("the session %s is not running yet, it is %s", app, report.State)
 	case hidden(report):
-		return report, unreachable("only its owner can use it: %s runs as %s, and the ResourceManager shows nothing more of it to %s, whom neither its yarn.view.acls nor the queue's administrators name",
-			app, report.User, c.user())
+		return report, c.notShown(report)
 	case report.Host == "":
 		return report, unreachable("the JobManager of %s has ended, and YARN has not said within %v what becomes of the application", app, settleLimit)
 	}
@@ -208,6 +207,12 @@ const (
 // there is an attempt.
 func hidden(report yarnrpc.ApplicationReport) bool {
 	return report.State == yarnrpc.StateRunning && report.Host == "" && report.Attempt.Number < 1
+}
+
+// notShown is what YARN's silence about an application means to us.
+func (c *Client) notShown(report yarnrpc.ApplicationReport) error {
+	return unreachable("only its owner can use it: %s runs as %s, and the ResourceManager shows nothing more of it to %s, whom neither its yarn.view.acls nor the queue's administrators name",
+		report.ID, report.User, c.user())
 }
 
 // settled asks for the report of an application. While its JobManager ends or is killed, YARN still calls it running, without an

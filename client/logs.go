@@ -51,6 +51,8 @@ func (c *Client) Logs(ctx context.Context, l Logs) error {
 		c.Console.Say("Note: the ResourceManager does not know %s (any more)", app)
 	case err != nil:
 		return fmt.Errorf("logs: %w", explainRM(err))
+	case hidden(report):
+		return c.notShown(report)
 	case !report.State.Ended():
 		show.user = report.User
 		return c.liveLogs(ctx, rm, report, show, job)
