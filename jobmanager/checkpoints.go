@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/weft-project/weft/checkpoint"
-	"github.com/weft-project/weft/checkpoint/manifest"
 	"github.com/weft-project/weft/checkpoint/restore"
 	"github.com/weft-project/weft/config"
 	"github.com/weft-project/weft/graph/execution"
@@ -67,22 +66,9 @@ func (m *JobManager) checkpointsOf(j *job, c *config.Config) (*checkpoints, erro
 	if m.o.Files == nil {
 		return nil, nil // a JobManager of tests, without any store
 	}
-	cp := &checkpoints{m: m, j: j, settings: s, vertices: map[string]int{}, operations: map[string]*operation{}}
-	for i, v := range j.x.Graph.GetVertices() {
-		cp.vertices[v.GetId()] = i
-		vertex := checkpoint.Vertex{ID: v.GetId(), Parallelism: int(v.GetParallelism()), MaxParallelism: max(int(v.GetMaxParallelism()), int(v.GetParallelism())),
-			Coordinator: v.GetKind() == planpb.VertexKind_COORDINATOR}
-		for _, o := range v.GetOperators() {
-			vertex.Operators = append(vertex.Operators, checkpoint.Operator{ID: o.GetId(), UID: o.GetUid(), Name: o.GetName()})
-		}
-		cp.graph.Vertices = append(cp.graph.Vertices, vertex)
-	}
-	for _, e := range j.x.Graph.GetEdges() {
-		edge := checkpoint.Edge{From: cp.vertices[e.GetSource()], To: cp.vertices[e.GetTarget()], Blocking: e.GetExchange() == planpb.ExchangeMode_BLOCKING}
-		if p := e.GetPartitioner(); p == planpb.Partitioner_FORWARD || p == planpb.Partitioner_RESCALE {
-			edge.Pattern = checkpoint.Pointwise
-		}
-		cp.graph.Edges = append(cp.graph.Edges, edge)
+	cp := &checkpoints{m: m, j: j, settings: s, graph: execution.CheckpointGraph(j.x.Graph), vertices: map[string]int{}, operations: map[string]*operation{}}
+	for i, v := range cp.graph.Vertices {
+		cp.vertices[v.ID] = i
 	}
 	return cp, nil
 }
@@ -182,13 +168,7 @@ func (m *JobManager) failForGood(j *job, err error) {
 
 // plan says who reads what of a checkpoint.
 func (cp *checkpoints) plan(point *checkpoint.Completed) (*restore.Plan, error) {
-	var ops []restore.Operator
-	for _, v := range cp.graph.Vertices {
-		for _, o := range v.Operators {
-			ops = append(ops, restore.Operator{ID: o.ID, UID: o.UID, Name: o.Name, Parallelism: v.Parallelism, MaxParallelism: v.MaxParallelism})
-		}
-	}
-	return restore.Make(point.Manifest, ops, cp.settings.AllowNonRestored || !point.Foreign)
+	return execution.RestorePlan(&cp.graph, point, cp.settings.AllowNonRestored || !point.Foreign)
 }
 
 // deployable tells that it is known what the tasks begin with. Otherwise they are deployed when it is.
@@ -221,82 +201,12 @@ func (cp *checkpoints) equip(tasks map[int][]*controlpb.TaskDeployment) error {
 	}
 	for _, list := range tasks {
 		for _, td := range list {
-			td.Restore = cp.restoreOf(plan, td)
+			td.Restore = execution.TaskRestore(&cp.graph, plan, checkpoint.Task{Vertex: cp.vertices[td.GetId().GetVertexId()], Subtask: int(td.GetId().GetSubtask())})
 			td.Restore.Epoch, td.Restore.Id, td.Restore.Path, td.Restore.Root = point.Epoch, point.ID, point.Path, root
 		}
 	}
 	cp.j.note(fmt.Sprintf("the job goes on from %s %d, %s", point.Kind, point.ID, point.Path))
 	return nil
-}
-
-// restoreOf is what one task begins with.
-func (cp *checkpoints) restoreOf(plan *restore.Plan, td *controlpb.TaskDeployment) *controlpb.TaskRestore {
-	out := &controlpb.TaskRestore{}
-	v := &cp.graph.Vertices[cp.vertices[td.GetId().GetVertexId()]]
-	var ops []manifest.Operator
-	if v.Coordinator {
-		for i := range cp.graph.Vertices {
-			for _, o := range cp.graph.Vertices[i].Operators {
-				p := plan.Operators[o.ID]
-				if p == nil {
-					continue
-				}
-				ended := &controlpb.FinishedSubtasks{OperatorId: o.ID}
-				for s := range p.Subtasks {
-					if p.Subtasks[s].Finished {
-						ended.Subtasks = append(ended.Subtasks, int32(s))
-					}
-				}
-				out.Ended = append(out.Ended, ended)
-				if p.Coordinator != nil {
-					ops = append(ops, manifest.Operator{ID: o.ID, Name: o.Name, Parallelism: 1, MaxParallelism: 1, Coordinator: p.Coordinator})
-				}
-			}
-		}
-		out.Operators = manifest.EncodeSnapshot(ops)
-		return out
-	}
-	out.Finished = len(v.Operators) > 0
-	s := int(td.GetId().GetSubtask())
-	for _, o := range v.Operators {
-		p := plan.Operators[o.ID]
-		if p == nil {
-			out.Finished = false
-			continue
-		}
-		sub := &p.Subtasks[s]
-		out.Finished = out.Finished && sub.Finished
-		op := manifest.Operator{ID: o.ID, UID: o.UID, Name: o.Name, Vertex: v.ID, Parallelism: v.Parallelism, MaxParallelism: v.MaxParallelism, States: p.States}
-		m := manifest.Subtask{Index: s}
-		for _, r := range sub.Keyed {
-			m.Keyed = append(m.Keyed, cut(r))
-		}
-		for _, l := range sub.Lists {
-			for _, part := range l.Parts {
-				m.Lists = append(m.Lists, part.List)
-				out.Elements = append(out.Elements, &controlpb.ElementRange{From: int32(part.From), End: int32(part.End)})
-			}
-		}
-		op.Subtasks = []manifest.Subtask{m}
-		ops = append(ops, op)
-	}
-	out.Operators = manifest.EncodeSnapshot(ops)
-	return out
-}
-
-// cut makes a piece of its own of key groups in the middle of one. Its checksum is not known; those of its key groups are.
-func cut(r restore.Range) manifest.Groups {
-	g := manifest.Groups{First: r.First, Pieces: r.Pieces, Data: r.Data}
-	var n int64
-	for _, p := range r.Pieces {
-		n += p.Length
-	}
-	if g.Data.File == "" {
-		g.Data = manifest.InlineHandle(r.Data.Inline[r.Offset : r.Offset+n])
-		return g
-	}
-	g.Data.Offset, g.Data.Length, g.Data.Sum = r.Data.Offset+r.Offset, n, 0
-	return g
 }
 
 // from says, for people, what the next attempt begins with.
