@@ -190,12 +190,8 @@ func TestHandshakeCancelled(t *testing.T) {
 	_, server := tcpPair(t)
 	ctx, cancel := context.WithCancel(context.Background())
 	time.AfterFunc(20*time.Millisecond, cancel)
-	start := time.Now()
 	if _, err := ServerHandshake(ctx, server, FixedSecret(fixed(1)), nil); !errors.Is(err, context.Canceled) {
 		t.Error(err)
-	}
-	if took := time.Since(start); took > HandshakeTimeout/2 {
-		t.Errorf("took %v", took)
 	}
 }
 
