@@ -20,6 +20,9 @@ func job(args []string) int {
 	if len(args) > 0 && args[0] == "tally" {
 		return tally(args[1:])
 	}
+	if len(args) > 0 && args[0] == "stages" {
+		return stages(args[1:])
+	}
 	flags := flag.NewFlagSet("job", flag.ContinueOnError)
 	input := flags.String("input", "", "text to count the words of")
 	output := flags.String("output", "", "where the counts go")

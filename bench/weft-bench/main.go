@@ -26,6 +26,7 @@ var workloads = map[string]func(env *stream.Env, args *options) error{
 	"wordcount-stream": wordcountStream,
 	"keyed-window":     keyedWindow,
 	"shuffle":          shuffle,
+	"gather":           gather,
 	"latency":          latency,
 	"bigstate":         bigState,
 	"nexmark":          nexmark,
@@ -126,7 +127,7 @@ func newOptions(name string) *options {
 	o.Int64Var(&o.eventRate, "event-rate", 100_000, "of nexmark: events in a second of event time")
 	o.Int64Var(&o.duration, "duration", 60, "of latency: seconds")
 	o.Int64Var(&o.warmUp, "warm-up", 10, "of latency: seconds at the beginning that do not count")
-	o.StringVar(&o.mode, "mode", "rebalance", "of shuffle: rebalance, keyby or cross")
+	o.StringVar(&o.mode, "mode", "rebalance", "of shuffle: rebalance, keyby or cross; of gather: sorted or summed")
 	o.StringVar(&o.query, "query", "gen", "of nexmark: gen, q0 to q5, q7, q8, q11, q12")
 	o.BoolVar(&o.text, "bytes", false, "of nexmark gen: the checksum covers every byte of every string")
 	o.StringVar(&o.profile, "cpuprofile", "", "each process writes a profile of its first seconds to this name, a point, and its number")

@@ -22,6 +22,20 @@ func TestShuffle(t *testing.T) {
 	}
 }
 
+// TestGather: every record is counted once, whether or not there is memory for all of them.
+func TestGather(t *testing.T) {
+	const n, keys = 30_000, 7_000
+	want := expect{out: keys}
+	for i := range int64(n) {
+		want.check += i % keys
+	}
+	for _, mode := range []string{"sorted", "summed"} {
+		if got := runs(t, "gather", "--mode", mode, "--events", fmt.Sprint(n), "--keys", fmt.Sprint(keys), "--parallelism", "2"); got != want {
+			t.Errorf("%s: %+v, expected %+v", mode, got, want)
+		}
+	}
+}
+
 // TestKeyedWindow compares with sums over all events at once.
 func TestKeyedWindow(t *testing.T) {
 	const n, keys, perMS, seed = 60_000, 700, 2, 3
