@@ -41,7 +41,8 @@ func (badge) Identify(_ http.ResponseWriter, r *http.Request) (string, error) {
 func TestRights(t *testing.T) {
 	job := resttest.RunningJob.String()
 	reads := [][2]string{{"GET", "/overview"}, {"GET", "/v1/jobs/overview"}, {"GET", "/"}, {"GET", "/jobs/" + job + "/exceptions"}, {"GET", "/jobmanager/config"}, {"GET", "/nosuch"}}
-	changes := [][2]string{{"PATCH", "/jobs/" + job}, {"DELETE", "/cluster"}, {"POST", "/v1/weft/jobs"}, {"GET", "/jobs/" + job + "/yarn-cancel"}, {"GET", "/weft/jobs/" + job + "/watch"}}
+	changes := [][2]string{{"PATCH", "/jobs/" + job}, {"DELETE", "/cluster"}, {"POST", "/v1/weft/jobs"}, {"POST", "/jobs/" + job + "/savepoints"}, {"POST", "/jobs/" + job + "/stop"},
+		{"POST", "/savepoint-disposal"}, {"GET", "/jobs/" + job + "/yarn-cancel"}, {"GET", "/weft/jobs/" + job + "/watch"}}
 	table := rights{"viewer": {View: true}, `dom\viewer`: {View: true}, "modifier": {Modify: true}, "both": {View: true, Modify: true}}
 	for _, s := range []struct {
 		name, peer, auth, cookie string
