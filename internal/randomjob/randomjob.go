@@ -39,11 +39,18 @@ type builder struct {
 	pool  []*stream.Stream[Record]
 	used  []bool
 	names int
+	slow  bool
 }
 
 // Build adds the program of a seed to the environment. Records have times that are at most 50 ms out of order.
-func Build(env *stream.Env, seed uint64, sink Sink) {
-	b := &builder{env: env, rnd: rand.New(rand.NewPCG(seed, 0x9e3779b97f4a7c15)), sink: sink}
+func Build(env *stream.Env, seed uint64, sink Sink) { build(env, seed, sink, false) }
+
+// BuildSlow adds the same program with sources that take their time, so that much can happen to it: some are generators with a rate, some
+// deal out splits. The same comes out.
+func BuildSlow(env *stream.Env, seed uint64, sink Sink) { build(env, seed, sink, true) }
+
+func build(env *stream.Env, seed uint64, sink Sink, slow bool) {
+	b := &builder{env: env, rnd: rand.New(rand.NewPCG(seed, 0x9e3779b97f4a7c15)), sink: sink, slow: slow}
 	env.Set("pipeline.auto-watermark-interval", "1 ms")
 	for range 1 + b.rnd.IntN(3) {
 		b.add(b.source(b.rnd.Uint64()))
@@ -103,7 +110,7 @@ func (b *builder) source(seed uint64) *stream.Stream[Record] {
 		n = 0
 	}
 	name := b.name("source")
-	s := stream.Generate(b.env, name, n, func(i int64) Record {
+	record := func(i int64) Record {
 		rnd := rand.New(rand.NewPCG(seed, uint64(i)))
 		r := Record{ID: i*2 - rnd.Int64N(50), N: rnd.Int64N(1000), Key: int32(rnd.IntN(keys)), Even: i%2 == 0, Text: strings.Repeat("ü", rnd.IntN(9))}
 		if large && rnd.IntN(100) == 0 {
@@ -113,9 +120,16 @@ func (b *builder) source(seed uint64) *stream.Stream[Record] {
 			r.Tags = append(r.Tags, fmt.Sprint(t))
 		}
 		return r
-	})
+	}
 	// The time of a record is its ID. Behind a source of another parallelism records would come in any order.
-	return stream.AssignTimestamps(s, name+" time", stream.OutOfOrder(50*time.Millisecond, func(r *Record) int64 { return r.ID }))
+	times := stream.OutOfOrder(50*time.Millisecond, func(r *Record) int64 { return r.ID })
+	switch {
+	case b.slow && seed%2 == 0:
+		return slowSplits(b.env, name, n, record, times)
+	case b.slow:
+		return stream.AssignTimestamps(stream.GenerateRate(b.env, name, n, slowRate, record), name+" time", times)
+	}
+	return stream.AssignTimestamps(stream.Generate(b.env, name, n, record), name+" time", times)
 }
 
 func byKey(s *stream.Stream[Record]) *stream.KeyedStream[int32, Record] {

@@ -30,6 +30,8 @@ type participant struct {
 	last checkpoint.Ref
 	// waiting: all input has been processed, and what was prepared waits for a checkpoint.
 	waiting bool
+	// over: input and output have ended. What is left is to be committed.
+	over bool
 	// began is when the first barrier of an alignment came.
 	began time.Time
 	// writing are snapshots that are being stored.
@@ -206,6 +208,7 @@ func (t *task) finishInput() error {
 	if err := t.endInput(); err != nil {
 		return err
 	}
+	p.over = true
 	for t.r.settings.Interval > 0 && t.chain.Pending() {
 		if !p.waiting {
 			p.waiting = true

@@ -34,7 +34,7 @@ func (t *task) snapshot(b checkpoint.Barrier) {
 	if !p.began.IsZero() {
 		alignment, p.began = began.Sub(p.began), time.Time{}
 	}
-	if b.Kind == checkpoint.Stop && b.Drain && !p.drained {
+	if b.Kind == checkpoint.Stop && b.Drain && !p.drained && !p.over {
 		// Event time and input end before the barrier.
 		p.drained = true
 		if t.chain.Source != nil {
@@ -48,7 +48,9 @@ func (t *task) snapshot(b checkpoint.Barrier) {
 		operator.Abort(err)
 	}
 	frozen := t.freeze()
-	t.chain.Barrier(checkpoint.AppendBarrier(nil, b))
+	if !p.over { // otherwise consumers have taken the end for it
+		t.chain.Barrier(checkpoint.AppendBarrier(nil, b))
+	}
 	p.last = b.Ref
 	if b.Kind == checkpoint.Stop {
 		p.stopped = true
