@@ -104,11 +104,12 @@ type dealerState[S any] struct {
 
 // Start is Coordinator's.
 func (d *splitDealer[S]) Start(ctx context.Context) error {
-	ctx = WithContext(ctx, d.c.Context)
 	if d.discover != nil {
-		d.discovery.begin(ctx, d, d.discover)
+		own := *d.c.Context // the task's goroutine goes on using its own
+		d.discovery.begin(WithContext(ctx, &own), d, d.discover)
 		return nil
 	}
+	ctx = WithContext(ctx, d.c.Context)
 	if d.planned {
 		return nil
 	}
