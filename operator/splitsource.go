@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/weft-project/weft/checkpoint"
 	"github.com/weft-project/weft/eventtime"
 )
 
@@ -22,6 +23,11 @@ type SplitSource[T, S any] struct {
 	AtOnce int
 	// Unbounded: the splits do not end, or there will always be more.
 	Unbounded bool
+	// Owner, where it is set, says which of so many subtasks reads a split that nobody has read yet; without it the one that asks first.
+	Owner func(split S, subtasks int) int
+	// Committed, where it is set, is called in each subtask when a checkpoint is complete, with what was left of the splits that it was
+	// reading. It must not wait.
+	Committed func(ctx context.Context, splits []S)
 	// Reads are the URIs of files that must be there when the job is submitted.
 	Reads []string
 	// Invalid, where it is set, is why there can be no such source; it is reported with the author's line.
@@ -71,7 +77,7 @@ func (s SplitSource[T, S]) Factories() (Factory, CoordinatorFactory) {
 			x.spec.AtOnce = max(1, s.AtOnce)
 			return Instance{Operator: x}, nil
 		}, func(c *CoordinatorContext) (Coordinator, error) {
-			return &splitDealer[S]{plan: s.Plan, discover: s.Discover, c: c, done: NewDoneSet(c.Subtasks), dealing: NewDealing(c.Subtasks)}, nil
+			return &splitDealer[S]{plan: s.Plan, discover: s.Discover, owner: s.Owner, c: c, done: NewDoneSet(c.Subtasks), dealing: NewDealing(c.Subtasks)}, nil
 		}
 }
 
@@ -96,6 +102,8 @@ type splitSource[T, S any] struct {
 	err  error
 	idle bool // as it was said
 	stop func()
+	// prepared are, for Committed, the splits at checkpoints that are not complete.
+	prepared map[checkpoint.Ref][]S
 }
 
 // openSplit is a split that is being read.

@@ -4,8 +4,10 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"sync"
 
+	"github.com/weft-project/weft/checkpoint"
 	"github.com/weft-project/weft/state"
 )
 
@@ -23,6 +25,41 @@ func (x *splitSource[T, S]) Stopped() error { return x.EndInput() }
 
 // Settled is Settler's: a split that is on its way belongs to nobody's state.
 func (x *splitSource[T, S]) Settled() bool { return !x.asking }
+
+// BeforeSnapshot is Preparer's: what is left of the splits is kept for Committed.
+func (x *splitSource[T, S]) BeforeSnapshot(ref checkpoint.Ref) error {
+	if x.spec.Committed == nil {
+		return nil
+	}
+	var splits []S
+	for _, s := range x.open {
+		if left, ok := s.reader.(Resumable[S]); ok {
+			splits = append(splits, left.Remaining())
+		}
+	}
+	if x.prepared == nil {
+		x.prepared = map[checkpoint.Ref][]S{}
+	}
+	x.prepared[ref] = splits
+	return nil
+}
+
+// Completed is Committer's.
+func (x *splitSource[T, S]) Completed(ref checkpoint.Ref) error {
+	splits, ok := x.prepared[ref]
+	for r := range x.prepared {
+		if r.Compare(ref) <= 0 {
+			delete(x.prepared, r)
+		}
+	}
+	if ok {
+		x.spec.Committed(WithContext(x.c.Ctx, x.c), splits)
+	}
+	return nil
+}
+
+// Pending is Committer's: a task does not wait to tell how far it has read.
+func (x *splitSource[T, S]) Pending() bool { return false }
 
 // KeyedState is Stateful's.
 func (x *splitSource[T, S]) KeyedState() []state.Part { return nil }
@@ -83,6 +120,7 @@ func (x *splitsPart[T, S]) Restore(elements [][]byte) error {
 type splitDealer[S any] struct {
 	plan      func(ctx context.Context, subtasks int) ([]S, error)
 	discover  func(ctx context.Context, e *Enumeration[S]) error
+	owner     func(split S, subtasks int) int
 	discovery discovery[S]
 	c         *CoordinatorContext
 	done      *DoneSet
@@ -132,15 +170,32 @@ func (d *splitDealer[S]) Handle(_ context.Context, subtask int, payload []byte) 
 			return splitReply[S]{Later: true}, nil
 		case d.discovery.err != nil:
 			return splitReply[S]{}, d.discovery.err
-		case len(d.left.Splits) == 0 && d.discovery.running:
+		}
+		at := d.first(subtask)
+		switch {
+		case at < 0 && d.discovery.running:
 			return splitReply[S]{Later: true, After: discoverAgain}, nil
-		case !d.discovery.running && !d.dealing.Next(subtask, len(d.left.Splits)):
+		case at < 0, d.owner == nil && !d.discovery.running && !d.dealing.Next(subtask, len(d.left.Splits)):
 			return splitReply[S]{None: true}, nil
 		}
-		next := splitReply[S]{Split: d.left.Splits[0], Number: d.left.Next}
-		d.left.Splits, d.left.Next = d.left.Splits[1:], d.left.Next+1
+		next := splitReply[S]{Split: d.left.Splits[at], Number: d.left.Next}
+		if d.left.Next++; at == 0 {
+			d.left.Splits = d.left.Splits[1:] // there may be many
+		} else {
+			d.left.Splits = slices.Delete(d.left.Splits, at, at+1)
+		}
 		return next, nil
 	})
+}
+
+// first is the index of the first split that a subtask may have, -1 for none. The caller holds the lock.
+func (d *splitDealer[S]) first(subtask int) int {
+	for i, s := range d.left.Splits {
+		if d.owner == nil || d.owner(s, d.c.Subtasks) == subtask {
+			return i
+		}
+	}
+	return -1
 }
 
 // Hold is Keeper's.

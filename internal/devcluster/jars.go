@@ -47,17 +47,24 @@ func CacheDir() (string, error) {
 
 // jarPom is the Maven project whose dependencies are the class path.
 func jarPom(version string) string {
+	var artifacts []string
+	for _, a := range hadoopArtifacts {
+		artifacts = append(artifacts, "org.apache.hadoop:"+a+":"+version)
+	}
+	return pomOf(append(artifacts, "org.slf4j:slf4j-reload4j:1.7.36"))
+}
+
+// pomOf is a Maven project with dependencies, group:artifact:version each.
+func pomOf(artifacts []string) string {
 	var b strings.Builder
 	b.WriteString("<project xmlns=\"http://maven.apache.org/POM/4.0.0\">\n  <modelVersion>4.0.0</modelVersion>\n" +
 		"  <groupId>weft</groupId><artifactId>devcluster</artifactId><version>1</version>\n  <dependencies>\n")
-	dep := func(group, artifact, version string) {
+	for _, a := range artifacts {
+		group, rest, _ := strings.Cut(a, ":")
+		artifact, version, _ := strings.Cut(rest, ":")
 		fmt.Fprintf(&b, "    <dependency><groupId>%s</groupId><artifactId>%s</artifactId><version>%s</version></dependency>\n",
 			group, artifact, version)
 	}
-	for _, a := range hadoopArtifacts {
-		dep("org.apache.hadoop", a, version)
-	}
-	dep("org.slf4j", "slf4j-reload4j", "1.7.36")
 	b.WriteString("  </dependencies>\n</project>\n")
 	return b.String()
 }
@@ -71,16 +78,29 @@ func Programs(ctx context.Context, log io.Writer) (java, lib string, err error) 
 	return java, lib, err
 }
 
-// ensureJars returns the folder of the jars of a Hadoop release, fetched when it is not in the cache. Processes that
-// call it at once wait for the first one.
+// ProgramsOf gives Java and the folder of the jars of another service, of the artifacts (group:artifact:version) and what they depend on.
+func ProgramsOf(ctx context.Context, log io.Writer, name, version string, artifacts ...string) (java, lib string, err error) {
+	if java, err = ensureJava(ctx, log); err != nil {
+		return "", "", err
+	}
+	lib, err = ensureArtifacts(ctx, name, version, pomOf(artifacts), log)
+	return java, lib, err
+}
+
+// ensureJars returns the folder of the jars of a Hadoop release.
 func ensureJars(ctx context.Context, version string, log io.Writer) (string, error) {
+	return ensureArtifacts(ctx, "Hadoop", version, jarPom(version), log)
+}
+
+// ensureArtifacts returns the folder of the jars that a Maven project depends on, fetched when it is not in the cache. Processes that
+// call it at once wait for the first one.
+func ensureArtifacts(ctx context.Context, name, version, pom string, log io.Writer) (string, error) {
 	cache, err := CacheDir()
 	if err != nil {
 		return "", err
 	}
-	pom := jarPom(version)
 	sum := sha256.Sum256([]byte(pom))
-	dir := filepath.Join(cache, "hadoop-"+version+"-"+hex.EncodeToString(sum[:4]))
+	dir := filepath.Join(cache, strings.ToLower(name)+"-"+version+"-"+hex.EncodeToString(sum[:4]))
 	lib := filepath.Join(dir, "lib")
 	if complete(dir) {
 		return lib, nil
@@ -100,7 +120,7 @@ func ensureJars(ctx context.Context, version string, log io.Writer) (string, err
 	if err != nil {
 		return "", err
 	}
-	fmt.Fprintf(log, "fetching the jars of Hadoop %s (about 90 MiB) into %s\n", version, dir)
+	fmt.Fprintf(log, "fetching the jars of %s %s (50 to 100 MiB) into %s\n", name, version, dir)
 	// Jars of an attempt that was killed half-way may be truncated.
 	if err := os.RemoveAll(dir); err != nil {
 		return "", err
@@ -119,7 +139,7 @@ func ensureJars(ctx context.Context, version string, log io.Writer) (string, err
 	cmd := exec.CommandContext(ctx, mvn, args...)
 	out, err := cmd.CombinedOutput()
 	if err != nil {
-		return "", fmt.Errorf("fetching the jars of Hadoop %s by %s: %w: %s", version, mvn, err, mavenErrors(out))
+		return "", fmt.Errorf("fetching the jars of %s %s by %s: %w: %s", name, version, mvn, err, mavenErrors(out))
 	}
 	jars, err := filepath.Glob(filepath.Join(lib, "*.jar"))
 	if err != nil || len(jars) == 0 {

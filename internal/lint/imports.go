@@ -115,7 +115,7 @@ func testImports(t *Tree) []Finding {
 			case p == "internal/devcluster" && f.Test && !strings.Contains(f.Tags, "realhadoop"):
 				out = append(out, Finding{f.Path, "a test on a real Hadoop without its build tag",
 					"use //go:build realhadoop in a file of its own instead, because go test ./... is quick and needs nothing"})
-			case p == "internal/devcluster" && !f.Test && !f.Main() && !within(f.Dir(), "internal/zookeepertest"):
+			case p == "internal/devcluster" && !f.Test && !f.Main() && !within(f.Dir(), "internal/zookeepertest", "internal/kafkatest"):
 				out = append(out, Finding{f.Path, "imports internal/devcluster",
 					"use it in tests and scripts only instead, because it is no part of the product"})
 			}
