@@ -55,9 +55,10 @@ type application struct {
 	hadoop   *hadoopconf.Conf
 	secret   security.Secret
 	creds    *token.Credentials
-	// who uses files, by tokens; own gets new ones from issuers, by a key table, and is nil without one.
+	// who uses files, by tokens; own gets new ones from issuers and rm, by a key table, and is nil without one.
 	who, own *identity.Identity
 	issuers  *fs.Registry
+	rm       *yarnrpc.ClientRM
 	tokens   *identity.Keeper
 	sizes    spec.Sizes
 	host     string
@@ -115,6 +116,9 @@ func (a *application) run(ctx context.Context) error {
 	}
 	defer a.master.Close()
 	defer func() {
+		if a.rm != nil {
+			a.rm.Close()
+		}
 		for _, files := range []*fs.Registry{a.files, a.issuers} {
 			if files == nil {
 				continue

@@ -103,7 +103,7 @@ func (o *Options) newKeeper(ctx context.Context, conf *hadoopconf.Conf, who *ide
 		return k, nil
 	}
 	k.Collect = func(ctx context.Context) ([]identity.Held, error) {
-		return identity.CollectAll(ctx, files, must, may, who.User, nil, func(err error) { o.Log.Warn("no delegation token", "error", err) })
+		return identity.CollectAll(ctx, files, must, may, who.Effective(), nil, func(err error) { o.Log.Warn("no delegation token", "error", err) })
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, firstTokens, fmt.Errorf("no answer within %v", firstTokens))
 	defer cancel()
