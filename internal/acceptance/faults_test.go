@@ -311,6 +311,18 @@ func TestMapper(t *testing.T) {
 	<-time.After(patience)
 }
 
+// doctorOnVirtualMemory: doctor tells what the check makes of the sizes asked for, and finds a configuration that does not say that nodes check.
+func (u *user) doctorOnVirtualMemory() {
+	u.t.Helper()
+	words := []string{"doctor", "-jm", "768", "-tm", "1024", "-s", "2"}
+	if r := u.ok("weft", words...); !strings.Contains(r.stdout, "ok       virtual memory") || !strings.Contains(r.stdout, "YARN checks virtual memory") {
+		u.t.Errorf("%s", r)
+	}
+	restore := u.withConf(">2.1<", ">9<") // the ratio that nodes allow
+	defer restore()
+	u.fails(2, []string{"problem  virtual memory", "checks virtual memory, which this configuration does not say", "yarn.nodemanager.vmem-check-enabled"}, "weft", words...)
+}
+
 // With Hadoop's own check of virtual memory in force (which is proven first), a session and its jobs live.
 func TestVirtualMemory(t *testing.T) {
 	t.Parallel()
@@ -332,6 +344,7 @@ func TestVirtualMemory(t *testing.T) {
 	if n := strings.Count(r.stderr+r.stdout, raised); n != 1 {
 		t.Errorf("%d lines about virtual memory, expected one: %s", n, r)
 	}
+	u.doctorOnVirtualMemory()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	a, err := c.WaitApp(ctx, mapper, "FAILED")

@@ -19,7 +19,7 @@ func doctorSecured(t *testing.T, c *devcluster.Cluster) {
 	u.kinit()
 	r := u.ok("weft", "doctor")
 	for _, text := range []string{"owner@WEFT.TEST from the ticket cache", "user owner on the cluster", "KERBEROS GSSAPI, protection auth-conf (privacy)", "TOKEN DIGEST-MD5",
-		"user owner may submit to default", "/user/owner exists"} {
+		"user owner may submit to default", "the NameNode has user owner in: weavers, staff", "/user/owner exists"} {
 		if !strings.Contains(r.stdout, text) {
 			t.Errorf("%q is not in %s", text, r)
 		}

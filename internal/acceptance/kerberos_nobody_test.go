@@ -40,6 +40,9 @@ func nobody(t *testing.T, c *devcluster.Cluster) {
 	}
 	gateway := u.with(krb.EnvKeytab+"="+c.Keytab(devcluster.Gateway), krb.EnvPrincipal+"="+c.Principal(devcluster.Gateway))
 	u.one(gateway, 2, "gateway@WEFT.TEST", "make the key table anew", commands[0]...)
+	if err := c.Kadmin(t.Context(), devcluster.Realm, "ktadd", "-norandkey", "-k", c.Keytab(devcluster.Gateway), devcluster.Gateway); err != nil {
+		t.Fatal(err)
+	}
 
 	// This machine's clock is ten minutes behind that of the KDC, for who comes with a key and for who comes with a ticket.
 	if err := c.StartDaemon(t.Context(), devcluster.KDCAhead); err != nil {

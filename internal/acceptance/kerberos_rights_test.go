@@ -36,13 +36,16 @@ func (u *secured) rights(app, job string) {
 		t.Fatal(err)
 	}
 	page := strings.TrimSuffix(a.TrackingURL, "/") + "/jobs/overview"
-	if status, body := u.through(devcluster.Owner, "GET", page); status != 200 || !strings.Contains(body, job) {
-		t.Errorf("the owner through the proxy: status %d: %.500s", status, body)
+	for _, who := range []string{devcluster.Owner, devcluster.Guest} {
+		if status, body := u.through(who, "GET", page); status != 200 || !strings.Contains(body, job) {
+			t.Errorf("%s through the proxy: status %d: %.500s", who, status, body)
+		}
 	}
 	// Who may view is all that the proxy's word is good for, whoever comes by it.
 	for who, changes := range map[string][][2]string{
 		devcluster.Other: {{"GET", "/jobs/overview"}, {"GET", "/jobs/" + job}, {"GET", "/"}, {"GET", "/jobmanager/log"}, {"GET", "/jobs/" + job + "/yarn-cancel"}, {"DELETE", "/cluster"}},
 		devcluster.Owner: {{"GET", "/jobs/" + job + "/yarn-cancel"}, {"PUT", "/jobs/" + job + "/yarn-cancel"}},
+		devcluster.Guest: {{"GET", "/jobs/" + job + "/yarn-cancel"}, {"DELETE", "/cluster"}},
 	} {
 		for _, r := range changes {
 			if status, body := u.through(who, r[0], strings.TrimSuffix(page, "/jobs/overview")+r[1]); status < 400 || strings.Contains(body, job) && who == devcluster.Other {
@@ -65,6 +68,7 @@ func (u *secured) rights(app, job string) {
 		other.fails(1, []string{`user "other" may not`}, "weft", slices.Concat(words[:1], []string{"-m", u.recalled(app, "rest")}, words[1:])...)
 	}
 	other.fails(3, []string{"only its owner can use it"}, "yarn-session.sh", "-id", app)
+	other.fails(3, []string{"only its owner can use it"}, "weft", "logs", app)
 	u.closedTo(devcluster.Other, "/user/owner/.weft/staging/"+app+"/secret", "/user/owner/.weft/staging/"+app, "/user/owner/.weft")
 	if state := u.state(u.api(app), job); state != "RUNNING" {
 		t.Errorf("the job is %s after all that", state)
@@ -108,7 +112,7 @@ func (u *secured) closedTo(name string, paths ...string) {
 	}
 }
 
-// direct checks who may do what by tickets, at the JobManager itself.
+// direct checks who may do what by tickets, at the JobManager itself. The guest comes from another realm, and is in a group that may view.
 func (u *secured) direct(base, job string) {
 	t := u.t
 	t.Helper()
@@ -118,6 +122,7 @@ func (u *secured) direct(base, job string) {
 	}{
 		{devcluster.Owner, "GET", "/jobs/overview", 200}, {devcluster.Other, "GET", "/jobs/overview", 403}, {devcluster.Other, "GET", "/jobs/" + job, 403},
 		{devcluster.Other, "PATCH", "/jobs/" + job + "?mode=cancel", 403}, {devcluster.Other, "DELETE", "/cluster", 403},
+		{devcluster.Guest, "GET", "/jobs/" + job, 200}, {devcluster.Guest, "PATCH", "/jobs/" + job + "?mode=cancel", 403}, {devcluster.Guest, "DELETE", "/cluster", 403},
 	} {
 		if status, body := u.through(c.name, c.method, base+c.path); status != c.want {
 			t.Errorf("%s with a ticket: %s %s: status %d, expected %d: %.500s", c.name, c.method, c.path, status, c.want, body)

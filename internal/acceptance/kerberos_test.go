@@ -71,7 +71,8 @@ func (u *secured) destroy() {
 func TestKerberos(t *testing.T) {
 	t.Parallel()
 	day, began := 24*time.Hour, time.Now()
-	c := devcluster.Private(t, devcluster.Options{NodeManagers: 1, Kerberos: &devcluster.Kerberos{AnyProtection: true, TokenRenew: day, TokenLife: day}})
+	c := devcluster.Private(t, devcluster.Options{NodeManagers: 1, Kerberos: &devcluster.Kerberos{AnyProtection: true, SecondRealm: true,
+		TokenRenew: day, TokenLife: day}})
 	l := startShortLives(t, time.Since(began))
 	for _, part := range []struct {
 		name string
@@ -101,7 +102,8 @@ func securedSession(t *testing.T, c *devcluster.Cluster) {
 	u.kinit()
 	u.env = append(u.env, "HADOOP_USER_NAME=somebody")
 	started := u.ok("yarn-session.sh", "-d", "-jm", "512", "-tm", "1024", "-s", "1",
-		"-Dsecurity.rest.auth=kerberos", "-Dsecurity.rest.auth.kerberos.keytab="+c.Keytab("services"), "-Dmy.service.password="+planted)
+		"-Dsecurity.rest.auth=kerberos", "-Dsecurity.rest.auth.kerberos.keytab="+c.Keytab("services"), "-Dmy.service.password="+planted,
+		"-Dyarn.view.acls= visitors") // of whom guest is, as the NameNode says
 	if !strings.Contains(started.stderr, "HADOOP_USER_NAME=somebody is ignored") {
 		t.Errorf("%s", started)
 	}
@@ -221,6 +223,9 @@ func tokensOnly(t *testing.T, c *devcluster.Cluster) {
 	}
 	if cluster, err := j.api.Cluster(t.Context()); err != nil || !strings.Contains(cluster.Warning, "start it again with security.kerberos.login.keytab") {
 		t.Errorf("cluster %+v, %v", cluster, err)
+	}
+	if page := j.get("/"); !strings.Contains(page, "the delegation tokens of this application end on ") {
+		t.Errorf("the page does not say that the tokens end: %s", page)
 	}
 	if metrics := fmt.Sprint(j.get("/jobmanager/metrics?get=Status.Weft.DelegationTokens.SecondsLeft")); !regexp.MustCompile(`value":"8\d{4}"`).MatchString(metrics) {
 		t.Errorf("metrics %s", metrics)

@@ -215,13 +215,11 @@ func (u *user) lookIntoDocuments(app string, secret needles, job string) {
 	}
 }
 
-// readableStatus is the status of a document that can be read: 404 for those that a running job, or a session without uploads, has
-// not.
+// readableStatus is the status of a document that can be read: 404 for those that a running job without checkpoints, or a session
+// without uploads, has not.
 func (u *user) readableStatus(path string) int {
-	for _, ending := range []string{"/checkpoints/config", "/jars/none"} {
-		if strings.HasSuffix(path, ending) {
-			return 404
-		}
+	if strings.HasSuffix(path, "/none") || strings.HasSuffix(path, "/checkpoints/config") || strings.Contains(path, "/checkpoints/details/") {
+		return 404
 	}
 	return 200
 }
@@ -234,7 +232,8 @@ func (u *user) readable(app, job string) []string {
 	if err != nil || len(tms) == 0 {
 		u.t.Fatalf("TaskManagers: %v, %v", tms, err)
 	}
-	place := strings.NewReplacer(":jobid", job, ":vertexid", d.Vertices[0].ID, ":taskmanagerid", tms[0].ID, ":subtaskindex", "0", ":attempt", "0", ":jarid", "none")
+	place := strings.NewReplacer(":jobid", job, ":vertexid", d.Vertices[0].ID, ":taskmanagerid", tms[0].ID, ":subtaskindex", "0", ":attempt", "0", ":jarid", "none",
+		":triggerid", "none", ":checkpointid", "1")
 	paths := []string{"/", "/ui/config", "/ui/logs", "/ui/logs/jobmanager.log", "/ui/logs/jobmanager.err", place.Replace("/ui/jobs/:jobid"),
 		place.Replace("/ui/jobs/:jobid/vertices/:vertexid"), place.Replace("/ui/taskmanagers/:taskmanagerid")}
 	for _, r := range rest.Routes() {

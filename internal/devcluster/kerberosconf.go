@@ -30,7 +30,7 @@ func secure(dir string, base int, k *Kerberos, files map[string]props) {
 	core["hadoop.security.authorization"] = "true"
 	core["hadoop.rpc.protection"] = k.Protection
 	core["hadoop.security.auth_to_local"] = authToLocal
-	core["hadoop.user.group.static.mapping.overrides"] = "owner=weavers,staff;other=staff;guest=;gateway=;hdfs=hdfs;yarn=hadoop;dr.who="
+	core["hadoop.user.group.static.mapping.overrides"] = "owner=weavers,staff;other=staff;guest=visitors;gateway=;hdfs=hdfs;yarn=hadoop;dr.who="
 	core["hadoop.proxyuser.gateway.hosts"] = "*"
 	core["hadoop.proxyuser.gateway.users"] = "*"
 	// With tickets of minutes a minute between two log-ins, the default, is too long.
