@@ -18,6 +18,7 @@ import (
 	"github.com/weft-project/weft/internal/fs"
 	"github.com/weft-project/weft/internal/fs/local"
 	"github.com/weft-project/weft/internal/role"
+	"github.com/weft-project/weft/internal/spill"
 	"github.com/weft-project/weft/network"
 	"github.com/weft-project/weft/operator"
 	"github.com/weft-project/weft/rpc/controlpb"
@@ -110,6 +111,12 @@ type workers struct {
 // startWorkers places slot i of the job on worker i modulo n, so that neighbours are apart.
 func startWorkers(t testing.TB, p *operator.Program, n int, settings map[string]string) *workers {
 	t.Helper()
+	return startWorkersOn(t, p, n, settings, nil)
+}
+
+// startWorkersOn is startWorkers with a place for temporary data; nil for the usual one.
+func startWorkersOn(t testing.TB, p *operator.Program, n int, settings map[string]string, space *spill.Space) *workers {
+	t.Helper()
 	w := &workers{t: t, job: id.NewJob(), program: p, states: make(chan *controlpb.TaskState, 1024), tasks: make([][]*controlpb.TaskDeployment, n)}
 	var addresses []string
 	size := int(config.Get(config.FromMap(settings), config.SegmentSize))
@@ -120,7 +127,7 @@ func startWorkers(t testing.TB, p *operator.Program, n int, settings map[string]
 			t.Fatal(err)
 		}
 		addresses = append(addresses, m.Addr())
-		r := worker.NewRuntime(worker.Config{Job: w.job, Program: p, Manager: m, Files: localFiles(), Log: logTo(t), Config: settings,
+		r := worker.NewRuntime(worker.Config{Job: w.job, Program: p, Manager: m, Files: localFiles(), Log: logTo(t), Config: settings, Spill: space,
 			Host: "here", TaskManager: fmt.Sprint("tm", len(addresses)), Report: func(s *controlpb.TaskState) { w.states <- s }})
 		w.runtimes = append(w.runtimes, r)
 		t.Cleanup(func() {
