@@ -8,5 +8,9 @@
 // What is kept is copied where it holds strings, slices or pointers: a kept word does not hold the batch it came in. What Get
 // gives is the state's own; who changes what it refers to changes the state.
 //
-// Snapshots are taken and restored a key group at a time, by codecs (Part), by the task's goroutine.
+// Snapshots are taken and restored a key group at a time, by codecs (Part). At a barrier the task's goroutine only marks what there is
+// (Freezer, frozen.go); another goroutine encodes it while the task goes on. What the task changes meanwhile is copied first: a page of
+// a table before the first write to it, a value with slices, maps or pointers before it is first handed out (cow.go). Nobody
+// locks or waits. What a state has handed out to be changed is therefore good until the record, timer or message is processed, and
+// no longer: no snapshot is taken before. Views may overlap; a table copies until all have been let go.
 package state

@@ -1,7 +1,5 @@
 package state
 
-import "encoding/binary"
-
 // Frozen is a part as it was at one moment. Any one goroutine may read it while the task goes on.
 type Frozen interface {
 	// Group appends the entries of a key group, as Part.Snapshot does.
@@ -36,40 +34,6 @@ func (c copied) Group(group int, dst []byte) []byte { return append(dst, c.group
 
 // Release is Frozen's.
 func (c copied) Release() {}
-
-// Encoded is a part's entries, encoded at one moment by key group, in one pass over all of them.
-type Encoded struct {
-	first  int
-	head   func(group int, dst []byte) []byte
-	bodies [][]byte
-	counts []uint64
-}
-
-// NewEncoded makes it empty, for key groups first ≤ g < end. head, if not nil, writes what stands before the count.
-func NewEncoded(first, end int, head func(group int, dst []byte) []byte) *Encoded {
-	return &Encoded{first, head, make([][]byte, end-first), make([]uint64, end-first)}
-}
-
-// Add appends an entry to its group.
-func (e *Encoded) Add(group int, entry func(dst []byte) []byte) {
-	g := group - e.first
-	e.bodies[g] = entry(e.bodies[g])
-	e.counts[g]++
-}
-
-// Group is Frozen's.
-func (e *Encoded) Group(group int, dst []byte) []byte {
-	if e.head != nil {
-		dst = e.head(group, dst)
-	} else {
-		dst = append(dst, formatVersion)
-	}
-	g := group - e.first
-	return append(binary.AppendUvarint(dst, e.counts[g]), e.bodies[g]...)
-}
-
-// Release is Frozen's.
-func (e *Encoded) Release() {}
 
 // Empty tells that a part's key group has no entry.
 func Empty(group []byte) bool { return len(group) == 2 && group[0] == formatVersion && group[1] == 0 }

@@ -46,6 +46,7 @@ type Keyed[K comparable] struct {
 
 	groups  Groups
 	hasher  func(K) uint64
+	typ     *codec.Key[K]
 	keepKey func(*K)
 	enc     func([]byte, *K) []byte
 	dec     func(string, int, *K) (int, error)
@@ -60,7 +61,7 @@ func NewKeyed[K comparable](key *codec.Key[K], groups Groups) (*Keyed[K], error)
 	if err != nil {
 		return nil, err
 	}
-	return &Keyed[K]{groups: groups, hasher: key.Hasher(), keepKey: kc.Keeper(), enc: kc.Encoder(), dec: kc.Decoder(), parts: map[string]Part{}}, nil
+	return &Keyed[K]{groups: groups, hasher: key.Hasher(), typ: key, keepKey: kc.Keeper(), enc: kc.Encoder(), dec: kc.Decoder(), parts: map[string]Part{}}, nil
 }
 
 // SetKey makes key the current one.
@@ -139,6 +140,8 @@ type tables[K comparable, V any] struct {
 	groups []*Table[K, V]
 	encode func(dst []byte, v *V) []byte
 	decode func(src string, pos int, v *V) (int, error)
+	// clone is what a value needs that is changed while its copy is read.
+	clone cloner[V]
 	// restored is told of each entry read; nil where there is nothing to do.
 	restored func(group int, key *K)
 }
@@ -147,7 +150,7 @@ func newTables[V any, K comparable](k *Keyed[K], name string) tables[K, V] {
 	return tables[K, V]{k: k, name: name, groups: make([]*Table[K, V], k.groups.End-k.groups.First)}
 }
 
-// get finds the current key's value, or nil.
+// get finds the current key's value, to be changed, or nil.
 func (t *tables[K, V]) get() *V {
 	if g := t.groups[t.k.group]; g != nil {
 		return g.Get(t.k.key, t.k.hash)
@@ -155,8 +158,27 @@ func (t *tables[K, V]) get() *V {
 	return nil
 }
 
+// look finds the current key's value, to be read, or nil.
+func (t *tables[K, V]) look() *V {
+	if g := t.groups[t.k.group]; g != nil {
+		return g.Look(t.k.key, t.k.hash)
+	}
+	return nil
+}
+
+// give finds the current key's value, to be given to the author's function as a copy, or nil: what the copy refers to may be changed.
+func (t *tables[K, V]) give() *V {
+	if t.clone == nil {
+		return t.look()
+	}
+	return t.get()
+}
+
 // at finds or makes it.
 func (t *tables[K, V]) at() (*V, bool) { return t.table(t.k.group).At(t.k.key, t.k.hash) }
+
+// place finds or makes it, to be overwritten as a whole.
+func (t *tables[K, V]) place() *V { return t.table(t.k.group).place(t.k.key, t.k.hash) }
 
 func (t *tables[K, V]) table(group int) *Table[K, V] {
 	g := t.groups[group]
@@ -190,13 +212,17 @@ func (t *tables[K, V]) Len() int {
 
 // Snapshot is Part's.
 func (t *tables[K, V]) Snapshot(group int, dst []byte) []byte {
+	return t.append(dst, t.groups[group-t.k.groups.First])
+}
+
+// append writes a key group's entries.
+func (t *tables[K, V]) append(dst []byte, g *Table[K, V]) []byte {
 	dst = append(dst, formatVersion)
-	g := t.groups[group-t.k.groups.First]
 	if g == nil {
 		return append(dst, 0)
 	}
 	dst = binary.AppendUvarint(dst, uint64(g.Len()))
-	g.Each(func(key *K, v *V) { dst = t.encode(t.k.enc(dst, key), v) })
+	g.read(func(key *K, v *V) { dst = t.encode(t.k.enc(dst, key), v) })
 	return dst
 }
 

@@ -20,7 +20,7 @@ func NewList[V any, K comparable](k *Keyed[K], name string, ttl TTL) (*List[K, V
 		return nil, err
 	}
 	l := &List[K, V]{tables: newTables[[]V](k, name), keep: e.Keeper()}
-	l.encode, l.decode = c.Encoder(), c.Decoder()
+	l.encode, l.decode, l.clone = c.Encoder(), c.Decoder(), cloning(c.Cloner())
 	l.exp = l.expire(ttl)
 	return l, k.Register(l)
 }
@@ -35,7 +35,7 @@ func (l *List[K, V]) Get() []V {
 
 // Add appends a copy of v.
 func (l *List[K, V]) Add(v V) {
-	if l.exp != nil && l.get() != nil {
+	if l.exp != nil && l.look() != nil {
 		l.exp.read()
 	}
 	p, _ := l.at()
@@ -54,7 +54,7 @@ func (l *List[K, V]) Set(vs []V) {
 		l.Clear()
 		return
 	}
-	p, _ := l.at()
+	p := l.place()
 	own := append((*p)[:0:0], vs...)
 	if l.keep != nil {
 		for i := range own {

@@ -24,6 +24,7 @@ func NewMap[U comparable, V any, K comparable](k *Keyed[K], name string, ttl TTL
 		*t = NewTable[U, V](e.keepU, e.hash)
 		return ReadTable(src, pos, *t, e.hash, e.decU, e.decV)
 	}
+	m.clone = func(t **Table[U, V], by views) { *t = (*t).fork(by, e.clone) }
 	m.exp = m.expire(ttl)
 	return m, k.Register(m)
 }
@@ -31,7 +32,7 @@ func NewMap[U comparable, V any, K comparable](k *Keyed[K], name string, ttl TTL
 // AppendTable writes the entries of a table.
 func AppendTable[U comparable, V any](dst []byte, t *Table[U, V], encU func([]byte, *U) []byte, encV func([]byte, *V) []byte) []byte {
 	dst = binary.AppendUvarint(dst, uint64(t.Len()))
-	t.Each(func(u *U, v *V) { dst = encV(encU(dst, u), v) })
+	t.read(func(u *U, v *V) { dst = encV(encU(dst, u), v) })
 	return dst
 }
 
@@ -60,8 +61,19 @@ func ReadTable[U comparable, V any](src string, pos int, t *Table[U, V], hash fu
 	return pos, nil
 }
 
-func (m *Map[K, U, V]) current() *Table[U, V] {
-	if p := m.get(); p != nil && (m.exp == nil || m.exp.read()) {
+// current is the current key's map, to be changed; nil for none.
+func (m *Map[K, U, V]) current() *Table[U, V] { return m.valid(m.get()) }
+
+// looked is the current key's map, of which values are given as copies; nil for none.
+func (m *Map[K, U, V]) looked() *Table[U, V] {
+	if m.e.clone == nil {
+		return m.valid(m.look())
+	}
+	return m.current()
+}
+
+func (m *Map[K, U, V]) valid(p **Table[U, V]) *Table[U, V] {
+	if p != nil && (m.exp == nil || m.exp.read()) {
 		return *p
 	}
 	return nil
@@ -69,8 +81,8 @@ func (m *Map[K, U, V]) current() *Table[U, V] {
 
 // Get gives the value of an entry; ok is false where there is none.
 func (m *Map[K, U, V]) Get(u U) (v V, ok bool) {
-	if t := m.current(); t != nil {
-		if p := t.Get(u, m.e.hash(u)); p != nil {
+	if t := m.looked(); t != nil {
+		if p := m.e.get(t, u); p != nil {
 			return *p, true
 		}
 	}
@@ -110,7 +122,7 @@ func (m *Map[K, U, V]) Delete(u U) {
 
 // Size is the number of entries of the current key.
 func (m *Map[K, U, V]) Size() int {
-	if t := m.current(); t != nil {
+	if t := m.valid(m.look()); t != nil {
 		return t.Len()
 	}
 	return 0
@@ -118,13 +130,13 @@ func (m *Map[K, U, V]) Size() int {
 
 // All gives the entries of the current key; the loop may not change the map.
 func (m *Map[K, U, V]) All() iter.Seq2[U, V] {
-	t := m.current()
+	t := m.looked()
 	return func(yield func(U, V) bool) {
 		if t == nil {
 			return
 		}
 		for n := 0; n < t.Len(); n++ {
-			if u, v := t.Nth(n); !yield(*u, *v) {
+			if u, v := m.e.nth(t, n); !yield(*u, *v) {
 				return
 			}
 		}

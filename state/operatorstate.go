@@ -137,7 +137,7 @@ func NewBroadcastMap[U comparable, V any](o *Operator, name string) (*BroadcastM
 
 // Lookup gives the value of an entry.
 func (m *BroadcastMap[U, V]) Lookup(u U) (v V, ok bool) {
-	if p := m.Table.Get(u, m.e.hash(u)); p != nil {
+	if p := m.e.get(m.Table, u); p != nil {
 		return *p, true
 	}
 	return v, false
@@ -145,7 +145,7 @@ func (m *BroadcastMap[U, V]) Lookup(u U) (v V, ok bool) {
 
 // Put sets an entry to a copy of v.
 func (m *BroadcastMap[U, V]) Put(u U, v V) {
-	p, _ := m.Table.At(u, m.e.hash(u))
+	p := m.Table.place(u, m.e.hash(u))
 	*p = v
 	if m.e.keepV != nil {
 		m.e.keepV(p)

@@ -17,7 +17,8 @@ const (
 )
 
 // Table is an open-addressing hash table from K to V for one task. Its index holds no pointers; entries live in pages
-// that do not move, so a *V stays valid until Delete or Reset.
+// that do not move, so a *V stays valid until Delete or Reset, or the next snapshot: while others read a page it is copied
+// before its first change (cow.go). Whoever is given a *V may change it, so Get, At, Each and Nth count as changes; Look does not.
 type Table[K comparable, V any] struct {
 	// index: upper half the lower half of the hash, lower half the entry's number + 1; 0 is free.
 	index []uint64
@@ -29,6 +30,8 @@ type Table[K comparable, V any] struct {
 	// intern copies a key that holds strings; nil where K holds none.
 	intern func(*K)
 	hash   func(K) uint64
+	// shared is nil while nobody else reads.
+	shared *sharing[V]
 }
 
 type tableEntry[K comparable, V any] struct {
@@ -54,11 +57,16 @@ func NewSlabTable[K comparable, V any](keep func(*K)) *Table[K, V] {
 // Reset empties the table and lets its memory go.
 func (t *Table[K, V]) Reset() {
 	t.index, t.mask = nil, 0
-	t.pages, t.n, t.slab, t.slabs = nil, 0, nil, 0
+	t.pages, t.n, t.slab, t.slabs, t.shared = nil, 0, nil, 0, nil
 }
 
-// Clear empties the table and keeps its memory for the next entries. Text of keys is let go.
+// Clear empties the table and keeps its memory for the next entries. Text of keys is let go, and pages that others read.
 func (t *Table[K, V]) Clear() {
+	if t.shared != nil {
+		clear(t.index)
+		t.pages, t.n, t.slab, t.slabs, t.shared = nil, 0, nil, 0, nil
+		return
+	}
 	for n := 0; n < t.n; n++ {
 		*t.entry(n) = tableEntry[K, V]{}
 	}
@@ -113,8 +121,42 @@ func (t *Table[K, V]) full(n int) bool {
 	}
 }
 
-// Get finds the value of a key; nil when there is none. hash must be the same for equal keys.
+// Get finds the value of a key, which may be changed; nil when there is none. hash must be the same for equal keys.
 func (t *Table[K, V]) Get(key K, hash uint64) *V {
+	if t.shared != nil {
+		if n := t.find(key, hash); n >= 0 {
+			return &t.mine(n, false).val
+		}
+		return nil
+	}
+	return t.Look(key, hash)
+}
+
+// find gives the number of a key's entry; -1 for none.
+func (t *Table[K, V]) find(key K, hash uint64) int {
+	if t.n == 0 {
+		return -1
+	}
+	return t.numberAt(t.slotOf(key, hash))
+}
+
+func (t *Table[K, V]) numberAt(slot uint64) int { return int(uint32(t.index[slot])) - 1 }
+
+// slotOf is the place of a key in the index, or the free one where it is missed. There must be an index.
+func (t *Table[K, V]) slotOf(key K, hash uint64) uint64 {
+	tag := hash << 32
+	i := uint64(uint32(hash)>>7) & t.mask
+	for {
+		slot := t.index[i]
+		if slot == 0 || slot&^0xffffffff == tag && t.entry(int(uint32(slot)-1)).key == key {
+			return i
+		}
+		i = (i + 1) & t.mask
+	}
+}
+
+// Look finds the value of a key, which may be read only; nil when there is none.
+func (t *Table[K, V]) Look(key K, hash uint64) *V {
 	if t.n == 0 {
 		return nil
 	}
@@ -140,6 +182,11 @@ func (t *Table[K, V]) At(key K, hash uint64) (v *V, fresh bool) {
 		t.index = make([]uint64, 32)
 		t.mask = 31
 	}
+	if t.shared != nil {
+		if n := t.find(key, hash); n >= 0 {
+			return &t.mine(n, false).val, false
+		}
+	}
 	tag := hash << 32
 	i := uint64(uint32(hash)>>7) & t.mask
 	for {
@@ -156,6 +203,8 @@ func (t *Table[K, V]) At(key K, hash uint64) (v *V, fresh bool) {
 	}
 	if t.full(t.n) {
 		t.addPage()
+	} else if t.shared != nil {
+		t.mine(t.n, true)
 	}
 	e := t.entry(t.n)
 	e.key = key
@@ -175,19 +224,14 @@ func (t *Table[K, V]) Delete(key K, hash uint64) bool {
 	if t.n == 0 {
 		return false
 	}
-	tag := hash << 32
-	i := uint64(uint32(hash)>>7) & t.mask
-	for {
-		slot := t.index[i]
-		if slot == 0 {
-			return false
-		}
-		if slot&^0xffffffff == tag && t.entry(int(uint32(slot)-1)).key == key {
-			break
-		}
-		i = (i + 1) & t.mask
+	i := t.slotOf(key, hash)
+	gone := t.numberAt(i)
+	if gone < 0 {
+		return false
 	}
-	gone := int(uint32(t.index[i]) - 1)
+	if t.shared != nil {
+		t.moving(t.n-1, gone)
+	}
 	t.unlink(i)
 	t.n--
 	last := t.entry(t.n)
@@ -203,6 +247,9 @@ func (t *Table[K, V]) Delete(key K, hash uint64) bool {
 // shrink lets pages go of which one is empty beyond the one in use.
 func (t *Table[K, V]) shrink() {
 	if p := len(t.pages); p > smallPages && t.n <= (p-smallPages-1)<<pageBits {
+		if t.shared != nil {
+			t.shared.drop(p - 1)
+		}
 		t.pages[p-1] = nil
 		t.pages = t.pages[:p-1]
 	}
@@ -258,14 +305,16 @@ func (t *Table[K, V]) grow() {
 // which are then met too.
 func (t *Table[K, V]) Each(f func(key *K, v *V)) {
 	for n := 0; n < t.n; n++ {
-		e := t.entry(n)
-		f(&e.key, &e.val)
+		f(t.Nth(n))
 	}
 }
 
 // Nth is the n-th entry in the order of Each.
 func (t *Table[K, V]) Nth(n int) (*K, *V) {
 	e := t.entry(n)
+	if t.shared != nil {
+		e = t.mine(n, false)
+	}
 	return &e.key, &e.val
 }
 

@@ -6,8 +6,8 @@ import (
 	"github.com/weft-project/weft/codec"
 )
 
-// TablePart is a Part of a table that holds the entries of all key groups. A snapshot looks through the whole table for each
-// group.
+// TablePart is a Part of a table that holds the entries of all key groups. Snapshot looks through the whole
+// table for each group; what is frozen is sorted by group once.
 type TablePart[K comparable, V any] struct {
 	name  string
 	table *Table[K, V]
@@ -17,10 +17,16 @@ type TablePart[K comparable, V any] struct {
 	encV  func([]byte, *V) []byte
 	decK  func(string, int, *K) (int, error)
 	decV  func(string, int, *V) (int, error)
+	key   *codec.Key[K]
+	clone cloner[V]
 }
 
 // NewTablePart makes it; hash is that of the keys.
 func NewTablePart[K comparable, V any](name string, table *Table[K, V], maxParallelism int, hash func(K) uint64) (*TablePart[K, V], error) {
+	key, err := codec.KeyOf[K]()
+	if err != nil {
+		return nil, err
+	}
 	kc, err := codec.Of[K]()
 	if err != nil {
 		return nil, err
@@ -29,7 +35,8 @@ func NewTablePart[K comparable, V any](name string, table *Table[K, V], maxParal
 	if err != nil {
 		return nil, err
 	}
-	return &TablePart[K, V]{name, table, max(1, maxParallelism), hash, kc.Encoder(), vc.Encoder(), kc.Decoder(), vc.Decoder()}, nil
+	return &TablePart[K, V]{name, table, max(1, maxParallelism), hash, kc.Encoder(), vc.Encoder(), kc.Decoder(), vc.Decoder(), key,
+		cloning(vc.Cloner())}, nil
 }
 
 // Name is Part's.
@@ -43,23 +50,11 @@ func (p *TablePart[K, V]) Snapshot(group int, dst []byte) []byte {
 	return p.AppendGroup(append(dst, formatVersion), p.table, group)
 }
 
-// Freeze is Freezer's: one pass for all key groups.
-func (p *TablePart[K, V]) Freeze() Frozen { return p.Encode(p.table, nil) }
-
-// Encode encodes the entries of a table of the same types by key group.
-func (p *TablePart[K, V]) Encode(table *Table[K, V], head func(group int, dst []byte) []byte) *Encoded {
-	e := NewEncoded(0, p.max, head)
-	table.Each(func(k *K, v *V) {
-		e.Add(codec.KeyGroup(p.hash(*k), p.max), func(dst []byte) []byte { return p.encV(p.encK(dst, k), v) })
-	})
-	return e
-}
-
 // AppendGroup writes the entries of one key group of a table of the same types.
 func (p *TablePart[K, V]) AppendGroup(dst []byte, table *Table[K, V], group int) []byte {
 	n := 0
 	var body []byte
-	table.Each(func(k *K, v *V) {
+	table.read(func(k *K, v *V) {
 		if codec.KeyGroup(p.hash(*k), p.max) == group {
 			body = p.encV(p.encK(body, k), v)
 			n++

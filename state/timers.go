@@ -17,6 +17,7 @@ type Timers[K, N comparable] struct {
 	buckets map[int64]*bucket[K, N]
 	index   *Table[timerKey[K, N], int32]
 	hash    func(K) uint64
+	typ     *codec.Key[K]
 	keep    func(*K)
 	live    int
 	spare   []*bucket[K, N]
@@ -100,7 +101,7 @@ func NewTimers[N comparable, K comparable](k *Keyed[K], name string) (*Timers[K,
 	if err != nil {
 		return nil, err
 	}
-	t := &Timers[K, N]{name: name, groups: k.groups, hash: k.hasher, keep: k.keepKey, buckets: map[int64]*bucket[K, N]{},
+	t := &Timers[K, N]{name: name, groups: k.groups, hash: k.hasher, typ: k.typ, keep: k.keepKey, buckets: map[int64]*bucket[K, N]{},
 		enc: c.Encoder(), dec: c.Decoder()}
 	t.index = NewTable[timerKey[K, N], int32](nil, func(x timerKey[K, N]) uint64 { return t.mix(x.at, t.hash(x.key)) })
 	return t, k.Register(t)
@@ -182,7 +183,7 @@ func (t *Timers[K, N]) bucketAt(at int64) *bucket[K, N] {
 // Delete removes a timer; false when there is none.
 func (t *Timers[K, N]) Delete(at int64, key K, hash uint64, ns N) bool {
 	tk, h := timerKey[K, N]{at, key, ns}, t.mix(at, hash)
-	place := t.index.Get(tk, h)
+	place := t.index.Look(tk, h)
 	if place == nil {
 		return false
 	}
@@ -260,21 +261,6 @@ func (t *Timers[K, N]) Snapshot(group int, dst []byte) []byte {
 		}
 	}
 	return append(binary.AppendUvarint(dst, uint64(n)), body...)
-}
-
-// Freeze is Freezer's: one pass for all key groups.
-func (t *Timers[K, N]) Freeze() Frozen {
-	e := NewEncoded(0, t.groups.Max, nil)
-	times := append(timeHeap(nil), t.times...)
-	for len(times) > 0 {
-		b := t.buckets[times.pop()]
-		for i := b.next; i < len(b.entries); i++ {
-			if x := &b.entries[i]; !x.dead {
-				e.Add(codec.KeyGroup(x.hash, t.groups.Max), func(dst []byte) []byte { return t.enc(dst, &Timer[K, N]{b.at, x.key, x.ns}) })
-			}
-		}
-	}
-	return e
 }
 
 // Restore is Part's.

@@ -18,7 +18,7 @@ func NewValue[V any, K comparable](k *Keyed[K], name string, ttl TTL) (*Value[K,
 		return nil, err
 	}
 	v := &Value[K, V]{tables: newTables[V](k, name), keep: c.Keeper()}
-	v.encode, v.decode = c.Encoder(), c.Decoder()
+	v.encode, v.decode, v.clone = c.Encoder(), c.Decoder(), cloning(c.Cloner())
 	v.exp = v.expire(ttl)
 	return v, k.Register(v)
 }
@@ -39,7 +39,7 @@ func (t *tables[K, V]) expire(ttl TTL) *expiry[K] {
 
 // Get gives the current key's value; ok is false, and the value zero, where there is none.
 func (s *Value[K, V]) Get() (v V, ok bool) {
-	if p := s.get(); p != nil && (s.exp == nil || s.exp.read()) {
+	if p := s.give(); p != nil && (s.exp == nil || s.exp.read()) {
 		return *p, true
 	}
 	return v, false
@@ -47,7 +47,7 @@ func (s *Value[K, V]) Get() (v V, ok bool) {
 
 // Set sets the current key's value to a copy of v.
 func (s *Value[K, V]) Set(v V) {
-	p, _ := s.at()
+	p := s.place()
 	*p = v
 	if s.keep != nil {
 		s.keep(p)
@@ -58,10 +58,10 @@ func (s *Value[K, V]) Set(v V) {
 }
 
 // Ref gives the current key's value to be changed in place, a zero one where there was none. It is valid until the
-// state is used for another key or cleared. What is put into it must not refer to what the function was given.
+// state is used for another key or cleared, and no longer than the record, timer or message that it was asked for is processed. What is put into it must not refer to what the function was given.
 func (s *Value[K, V]) Ref() *V {
 	if s.exp != nil {
-		if s.get() != nil {
+		if s.look() != nil {
 			s.exp.read()
 		}
 		s.at()
@@ -94,7 +94,7 @@ func NewReducing[V any, K comparable](k *Keyed[K], name string, ttl TTL, fold fu
 
 // Add folds a copy of v in; the first value is v itself.
 func (s *Reducing[K, V]) Add(v V) {
-	if s.exp != nil && s.get() != nil {
+	if s.exp != nil && s.look() != nil {
 		s.exp.read()
 	}
 	p, fresh := s.at()
@@ -128,7 +128,7 @@ func NewAggregating[T, A, R any, K comparable](k *Keyed[K], name string, ttl TTL
 
 // Add adds a value to the current key's accumulator.
 func (s *Aggregating[K, T, A, R]) Add(v T) {
-	if s.exp != nil && s.get() != nil {
+	if s.exp != nil && s.look() != nil {
 		s.exp.read()
 	}
 	p, _ := s.at()

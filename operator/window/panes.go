@@ -45,33 +45,41 @@ func (p *panes[K, A]) Snapshot(group int, dst []byte) []byte {
 	return dst
 }
 
-// Freeze is state.Freezer's: one pass over each pane for all key groups.
+// Freeze is state.Freezer's.
 func (p *panes[K, A]) Freeze() state.Frozen {
-	f := frozenPanes{binary.AppendUvarint(binary.AppendVarint([]byte{panesVersion}, p.time), uint64(len(p.panes))), nil}
+	f := frozenPanes[K, A]{binary.AppendUvarint(binary.AppendVarint([]byte{panesVersion}, p.time), uint64(len(p.panes))), nil}
 	for _, x := range p.panes {
-		start := x.start
-		f.panes = append(f.panes, p.part.Encode(x.table, func(_ int, dst []byte) []byte { return binary.AppendVarint(dst, start) }))
+		f.panes = append(f.panes, frozenPane[K, A]{x.start, p.part.FreezeTable(x.table)})
 	}
 	return f
 }
 
 // frozenPanes are panes at one moment.
-type frozenPanes struct {
+type frozenPanes[K comparable, A any] struct {
 	head  []byte
-	panes []*state.Encoded
+	panes []frozenPane[K, A]
+}
+
+type frozenPane[K comparable, A any] struct {
+	start int64
+	*state.FrozenTable[K, A]
 }
 
 // Group is state.Frozen's.
-func (f frozenPanes) Group(group int, dst []byte) []byte {
+func (f frozenPanes[K, A]) Group(group int, dst []byte) []byte {
 	dst = append(dst, f.head...)
 	for _, p := range f.panes {
-		dst = p.Group(group, dst)
+		dst = p.AppendGroup(binary.AppendVarint(dst, p.start), group)
 	}
 	return dst
 }
 
 // Release is state.Frozen's.
-func (f frozenPanes) Release() {}
+func (f frozenPanes[K, A]) Release() {
+	for _, p := range f.panes {
+		p.Release()
+	}
+}
 
 // Restore is state.Part's.
 func (p *panes[K, A]) Restore(_ int, src string) error {

@@ -3,6 +3,7 @@ package worker
 import (
 	"context"
 	"fmt"
+	"runtime/debug"
 	"slices"
 	"time"
 
@@ -10,6 +11,7 @@ import (
 	"github.com/weft-project/weft/checkpoint/manifest"
 	"github.com/weft-project/weft/eventtime"
 	"github.com/weft-project/weft/hdfsstate"
+	"github.com/weft-project/weft/internal/stacks"
 	"github.com/weft-project/weft/operator"
 	"github.com/weft-project/weft/rpc/controlpb"
 	"github.com/weft-project/weft/rpc/planpb"
@@ -24,10 +26,10 @@ type frozenOperator struct {
 	manifest manifest.Operator
 	groups   state.Groups
 	keyed    map[string]state.Frozen
-	lists    map[string][][]byte
+	lists    map[string]state.FrozenElements
 }
 
-// snapshot freezes the state of all operators and sends the barrier on; a goroutine of its own stores it.
+// snapshot freezes the state of all operators and sends the barrier on; a goroutine of its own encodes and stores it.
 func (t *task) snapshot(b checkpoint.Barrier) {
 	p, began := t.part, time.Now()
 	var alignment time.Duration
@@ -70,7 +72,17 @@ func (t *task) snapshot(b checkpoint.Barrier) {
 	}()
 }
 
-// freeze takes the state of all operators.
+// release lets the task's goroutine write where the snapshot was read.
+func (f *frozenOperator) release() {
+	for _, p := range f.keyed {
+		p.Release()
+	}
+	for _, p := range f.lists {
+		p.Release()
+	}
+}
+
+// freeze marks the state of all operators; the task copies what it changes until the snapshot has been read.
 func (t *task) freeze() []frozenOperator {
 	groups := state.GroupsOf(max(1, t.opctx.MaxParallelism), max(1, t.opctx.Parallelism), t.opctx.Subtask())
 	stateful := t.chain.Stateful()
@@ -80,7 +92,7 @@ func (t *task) freeze() []frozenOperator {
 		if s == nil {
 			continue
 		}
-		f := frozenOperator{manifest: t.operatorOf(o), groups: groups, keyed: map[string]state.Frozen{}, lists: map[string][][]byte{}}
+		f := frozenOperator{manifest: t.operatorOf(o), groups: groups, keyed: map[string]state.Frozen{}, lists: map[string]state.FrozenElements{}}
 		for _, part := range s.KeyedState() {
 			f.keyed[part.Name()] = state.Freeze(part, groups)
 			d := state.Describe(part)
@@ -91,7 +103,7 @@ func (t *task) freeze() []frozenOperator {
 			f.manifest.States = append(f.manifest.States, manifest.State{Name: part.Name(), Kind: kind, Key: d.Key, Value: d.Value})
 		}
 		for name, part := range s.OperatorState() {
-			f.lists[name] = part.Snapshot()
+			f.lists[name] = state.FreezeElements(part)
 			f.manifest.States = append(f.manifest.States, manifest.State{Name: name, Kind: kindOf(part.Redistribution()), Value: state.Describe(part).Value})
 		}
 		slices.SortFunc(f.manifest.States, byName)
@@ -140,15 +152,13 @@ func (t *task) store(ctx context.Context, b checkpoint.Barrier, frozen []frozenO
 	began := time.Now()
 	defer func() {
 		for _, f := range frozen {
-			for _, p := range f.keyed {
-				p.Release()
-			}
+			f.release()
 		}
 	}()
 	ops, err := t.write(ctx, b, func(w *hdfsstate.StateWriter) ([]manifest.Operator, error) {
 		var ops []manifest.Operator
 		for i := range frozen {
-			op, err := frozen[i].write(ctx, w, t.attempt.Subtask)
+			op, err := t.encode(ctx, &frozen[i], w)
 			if err != nil {
 				return nil, fmt.Errorf("state of operator %q: %w", op.Name, err)
 			}
@@ -157,6 +167,17 @@ func (t *task) store(ctx context.Context, b checkpoint.Barrier, frozen []frozenO
 		return ops, nil
 	})
 	t.acknowledge(ctx, b.Ref, ops, err, began, stats)
+}
+
+// encode writes an operator's state. What the author's types do in panic is the task's failure, as anywhere else.
+func (t *task) encode(ctx context.Context, f *frozenOperator, w *hdfsstate.StateWriter) (op manifest.Operator, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			op, err = f.manifest, &panicError{text: fmt.Sprint(p), stack: stacks.Author(string(debug.Stack())), op: f.manifest.Name}
+			t.mailbox.Post(func() { operator.Abort(err) })
+		}
+	}()
+	return f.write(ctx, w, t.attempt.Subtask)
 }
 
 // write has the pieces written and completes the files.
@@ -227,7 +248,7 @@ func (f *frozenOperator) write(ctx context.Context, w *hdfsstate.StateWriter, su
 			break
 		}
 		var l manifest.List
-		if l, err = w.List(ctx, name, elements); err == nil {
+		if l, err = w.List(ctx, name, elements.Elements()); err == nil {
 			sub.Lists = append(sub.Lists, l)
 		}
 	}
