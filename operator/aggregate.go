@@ -130,17 +130,81 @@ func (r *finalReducer[K, T]) Advance(wm int64) bool {
 	return true
 }
 
-// heldBy gives a function that estimates what a new entry holds beside its place in the table, in bytes: strings and slices of the
-// value, by the length of its encoding. Strings that are keys are counted by the table.
-func (r *Reduction[K, T]) heldBy() func(v *T) int64 {
+// lookAtGrowth is how many records lie between two looks at what a value has grown by, and how many bytes a record looking may cost where
+// values are large.
+const lookAtGrowth = 64
+
+// holding is what the values of a table hold beside their places in it, in bytes, as far as it has been looked at: strings and slices, by the
+// length of their encoding. Strings that are keys are counted by the table.
+type holding struct {
+	held int64
+	// keys is how many there were at the last look; wait and stride are records until the next look at a value that is there.
+	keys         int
+	wait, stride int64
+}
+
+// sizer gives a function that tells what a value holds; nil where values hold nothing.
+func (r *Reduction[K, T]) sizer() func(v *T) int64 {
 	if r.Type.Keeper() == nil {
-		return func(*T) int64 { return 0 }
+		return nil
 	}
 	encode := r.Type.Encoder()
 	var scratch []byte
 	return func(v *T) int64 {
 		scratch = encode(scratch[:0], v)
 		return int64(len(scratch))
+	}
+}
+
+// within gives a function for records that calls full, which empties the table, when the table and what its values hold have passed the
+// limit. Values that grow are measured by samples: what one record in many has added counts for all of them.
+func (r *reducer[K, T]) within(limit int64, full func()) Emit[T] {
+	add, size, hash := r.adder(), r.sizer(), r.Key.Hasher()
+	h := holding{wait: 1, stride: 1}
+	check := func() {
+		if r.table.Bytes()+h.held > limit {
+			full()
+			h = holding{wait: 1, stride: 1}
+		}
+	}
+	sample := func(v *T) {
+		r.c.Op = r.op
+		k := r.Of(*v)
+		before, known := int64(0), r.table.Get(k, hash(k))
+		if known != nil {
+			before = size(known)
+		}
+		acc := add(v)
+		if known == nil {
+			h.keys = r.table.Len()
+			h.held += size(acc)
+			h.wait = 1 // the next record may be of a key that is there
+		} else {
+			after := size(acc)
+			h.held = max(0, h.held+(after-before)*h.stride)
+			h.stride = max(min(2*h.stride, lookAtGrowth), after/lookAtGrowth)
+			if more := after - before; more > 0 { // no more than an eighth of the limit comes in between
+				h.stride = max(1, min(h.stride, limit/8/more))
+			}
+			h.wait = h.stride
+		}
+		check()
+	}
+	return func(v *T) {
+		if size != nil {
+			if h.wait--; h.wait <= 0 {
+				sample(v)
+				return
+			}
+		}
+		acc := add(v)
+		if n := r.table.Len(); n != h.keys {
+			h.keys = n
+			if size != nil {
+				h.held += size(acc)
+			}
+			check()
+		}
 	}
 }
 
@@ -155,23 +219,10 @@ func (r *Reduction[K, T]) CombineFactory() Factory {
 		if err != nil {
 			return Instance{}, err
 		}
-		add := red.adder()
 		limit := int64(combinerMemory)
 		if c.Memory > 0 {
 			limit = min(limit, c.Memory/8)
 		}
-		last, held := 0, int64(0)
-		size := r.heldBy()
-		return Instance{&finalReducer[K, T]{red}, []any{Emit[T](func(v *T) {
-			add(v)
-			if n := red.table.Len(); n != last {
-				last = n
-				held += size(v)
-				if red.table.Bytes()+held > limit {
-					red.emitAll()
-					last, held = 0, 0
-				}
-			}
-		})}}, nil
+		return Instance{&finalReducer[K, T]{red}, []any{red.within(limit, red.emitAll)}}, nil
 	}
 }

@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	"github.com/weft-project/weft/codec"
+	"github.com/weft-project/weft/eventtime"
+	"github.com/weft-project/weft/internal/spill"
 )
 
 // Long keys do not make a combiner hold more than its bound: what it has goes on, and nothing is lost.
@@ -77,5 +79,57 @@ func TestCombinerWithLongValues(t *testing.T) {
 	}
 	if passed < 100 {
 		t.Errorf("%d of 200 records were passed on", passed)
+	}
+}
+
+// What values grow by counts as well: few keys, each of which collects all that comes.
+func TestValuesThatGrow(t *testing.T) {
+	type list struct {
+		Key  int64
+		Each []int64
+	}
+	key, err := codec.KeyOf[int64]()
+	if err != nil {
+		t.Fatal(err)
+	}
+	typ, err := codec.Of[list]()
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := &Reduction[int64, list]{Key: key, Of: func(v list) int64 { return v.Key }, Type: typ,
+		Open: func(*Context) func(acc, v *list) {
+			return func(acc, v *list) { acc.Each = append(acc.Each, v.Each...) }
+		}}
+	const keys, records, budget = 10, 200_000, 400 << 10 // of lists that take some 600 KiB when they are encoded
+	space := spill.NewSpace(t.TempDir())
+	for name, factory := range map[string]Factory{"reduce": r.ReduceFactory(), "combine": r.CombineFactory()} {
+		passed, most, total := 0, 0, 0
+		inst, err := factory(&Context{Ctx: t.Context(), Batch: true, Managed: budget, Memory: 4 * budget, Spill: space, MaxParallelism: 128}, 0,
+			Emit[list](func(v *list) {
+				passed, most, total = passed+1, max(most, len(v.Each)), total+len(v.Each)
+			}))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := inst.Operator.Open(); err != nil {
+			t.Fatal(err)
+		}
+		in := inst.Inputs[0].(Emit[list])
+		for i := range int64(records) {
+			in(&list{i * 7919 % keys, []int64{i}})
+		}
+		switch {
+		case name == "combine" && (passed < keys || most > records/keys/2):
+			t.Errorf("%d lists were passed on before the end, the longest of %d", passed, most)
+		case name == "reduce" && (passed > 0 || space.Total() == 0):
+			t.Errorf("%d lists came before the end; %d bytes on disk", passed, space.Total())
+		}
+		inst.Operator.(EventTime).Advance(eventtime.Max)
+		if total != records || name == "reduce" && (passed != keys || most != records/keys) {
+			t.Errorf("%s: %d numbers in %d lists, the longest of %d", name, total, passed, most)
+		}
+		if err := inst.Operator.Close(nil); err != nil {
+			t.Error(err)
+		}
 	}
 }

@@ -69,8 +69,6 @@ type boundedReducer[K comparable, T any] struct {
 	encode func([]byte, *T) []byte
 	key    []byte
 	value  []byte
-	last   int
-	held   int64
 }
 
 func newBounded[K comparable, T any](red *reducer[K, T]) *boundedReducer[K, T] {
@@ -78,19 +76,7 @@ func newBounded[K comparable, T any](red *reducer[K, T]) *boundedReducer[K, T] {
 }
 
 // input is the function for records.
-func (b *boundedReducer[K, T]) input() Emit[T] {
-	add, size := b.adder(), b.heldBy()
-	return func(v *T) {
-		acc := add(v)
-		if n := b.table.Len(); n != b.last {
-			b.last = n
-			b.held += size(acc)
-			if b.table.Bytes()+b.held > b.budget {
-				b.spill()
-			}
-		}
-	}
-}
+func (b *boundedReducer[K, T]) input() Emit[T] { return b.within(b.budget, b.spill) }
 
 // spill moves the table to the sorter.
 func (b *boundedReducer[K, T]) spill() {
@@ -107,7 +93,6 @@ func (b *boundedReducer[K, T]) spill() {
 		}
 	})
 	b.table.Reset()
-	b.last, b.held = 0, 0
 }
 
 // Advance is EventTime's.

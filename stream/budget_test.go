@@ -1,6 +1,7 @@
 package stream_test
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/weft-project/weft/operator"
@@ -76,17 +77,37 @@ func TestNoAllocationForARecordOfAKnownKey(t *testing.T) {
 					return func(p point) { sum.Add(p.N); emit(p) }, func(point) {}
 				})
 		}, 0},
+		// What keeps records has lists that double: some ten keys have new ones in each step.
+		{"interval join", func(env *stream.Env) *stream.Stream[point] {
+			return stream.IntervalJoin(keyed(env), stream.KeyBy(source[point](env, "other"), key), -5*ms, 5*ms, "op",
+				func(a, b point, emit func(point)) { emit(point{a.Key, a.N + b.N, b.At}) })
+		}, 10},
+		{"window join", func(env *stream.Env) *stream.Stream[point] {
+			return stream.JoinWindow(keyed(env), stream.KeyBy(source[point](env, "other"), key), stream.Tumbling(100*ms), "op",
+				func(a, b point) point { return point{a.Key, a.N + b.N, b.At} })
+		}, 100},
+		{"process window", func(env *stream.Env) *stream.Stream[point] {
+			return stream.ProcessWindow(stream.Window(keyed(env), stream.Tumbling(100*ms)), "op",
+				func(c *stream.WindowContext[int64], all []point, emit func(point)) { emit(all[0]) })
+		}, 50},
 		{"min by", func(env *stream.Env) *stream.Stream[point] { return stream.MinBy(keyed(env), "op", n) }, 0},
 	}
 	for _, tt := range tests {
 		b := operate(t, "op", func(env *stream.Env, _ *bench) { stream.Discard(tt.build(env), "end") })
 		in, at := b.chain.Inputs[0].(operator.Emit[point]), int64(0)
-		v := &point{}
+		v, inputs := &point{}, b.chain.Inputs
+		var other operator.Emit[point]
+		if strings.HasSuffix(tt.name, " join") {
+			other = inputs[1].(operator.Emit[point])
+		}
 		step := func() {
 			for i := range int64(100) {
 				*v = point{i % 10, i % 3, at}
 				b.c.Time, b.c.Now = at, at
 				in(v)
+				if other != nil {
+					other(v)
+				}
 				at++
 			}
 			b.watermark(at - 5)
