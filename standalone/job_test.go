@@ -20,6 +20,9 @@ func job(args []string) int {
 	if len(args) > 0 && args[0] == "tally" {
 		return tally(args[1:])
 	}
+	if len(args) > 0 && args[0] == "hours" {
+		return hours(args[1:])
+	}
 	if len(args) > 0 && args[0] == "stages" {
 		return stages(args[1:])
 	}

@@ -78,6 +78,8 @@ type sink struct {
 	fresh  int64
 	// opened counts this attempt's parts.
 	opened int
+	// ended: the committer was told. A drained sink comes to its end before its savepoint is complete, and is then stopped.
+	ended bool
 }
 
 // Open is Operator's.
@@ -137,6 +139,9 @@ func (s *sink) complete() error {
 
 // EndInput is Operator's: the parts are complete, and the committer is told.
 func (s *sink) EndInput() error {
+	if s.ended {
+		return nil
+	}
 	if s.fresh > 0 || len(s.closed) == 0 {
 		if err := s.complete(); err != nil {
 			return err
@@ -146,6 +151,7 @@ func (s *sink) EndInput() error {
 		return err
 	}
 	_, err := operator.Ask[partReport, partReply](s.c, s.c.OpIDs[s.op], partReport{s.closed, s.records})
+	s.ended = err == nil
 	return err
 }
 
