@@ -37,9 +37,11 @@ func tally(args []string) int {
 		Open: func(_ context.Context, split int, wake func()) (stream.SplitReader[int], error) {
 			return &tallyReader{next: split, gate: *gate, wake: wake}, nil
 		}})
-	counts := stream.KeyedProcess(stream.KeyBy(numbers, func(n int) int { return n % tallyKeys }), "count",
+	keyed := stream.KeyBy(numbers, func(n int) int { return n % tallyKeys })
+	total := stream.DeclareValue[int](keyed, "count")
+	counts := stream.KeyedProcess(keyed, "count",
 		func(k *stream.Keyed[int], emit func(string)) func(int) {
-			count := stream.ValueState[int](k, "count")
+			count := total.In(k)
 			return func(int) {
 				n, _ := count.Get()
 				count.Set(n + 1)

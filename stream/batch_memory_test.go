@@ -44,8 +44,9 @@ func TestShuffleKeepsToItsMemory(t *testing.T) {
 		if kind == "summed" {
 			out = stream.Sum(byKey, "sum", func(r *payload) *int64 { return &r.N })
 		} else {
+			sum := stream.DeclareValue[int64](byKey, "n")
 			out = stream.KeyedProcess(byKey, "count", func(k *stream.Keyed[int64], emit func(payload)) func(payload) {
-				n := stream.ValueState[int64](k, "n")
+				n := sum.In(k)
 				k.OnTimer(func(stream.Timer) {
 					v, _ := n.Get()
 					emit(payload{Key: k.Key(), N: v})

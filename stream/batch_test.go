@@ -65,8 +65,9 @@ func manyKeys(env *stream.Env, r *results) {
 	words := stream.Generate(env, "words", 30_000, func(i int64) word { return word{fmt.Sprint(long, i*7919%9000), 1} })
 	byText := stream.KeyBy(stream.Rebalance(words), func(w word) string { return w.Text })
 	stream.ForEach(stream.Sum(byText, "sum", func(w *word) *int64 { return &w.N }), "sums", func(w word) { r.total("sum", w.Text, w.N) })
+	sum := stream.DeclareValue[int64](byText, "n")
 	lists := stream.KeyedProcess(byText, "last of each", func(k *stream.Keyed[string], emit func(word)) func(word) {
-		n := stream.ValueState[int64](k, "n")
+		n := sum.In(k)
 		k.OnTimer(func(stream.Timer) {
 			total, _ := n.Get()
 			emit(word{k.Key(), total})
@@ -89,9 +90,11 @@ func TestBatchGivesRecordsOfAKeyInOrder(t *testing.T) {
 	s = stream.AssignTimestamps(s, "time", stream.Monotonous(func(c *click) int64 { return c.At }))
 	var wrong []string
 	seen := map[string]int{}
-	p := stream.KeyedProcess(stream.KeyBy(s, func(c click) string { return c.User }), "in order", func(k *stream.Keyed[string], emit func(string)) func(click) {
+	byUser := stream.KeyBy(s, func(c click) string { return c.User })
+	known := stream.DeclareValue[bool](byUser, "known")
+	p := stream.KeyedProcess(byUser, "in order", func(k *stream.Keyed[string], emit func(string)) func(click) {
 		last, key := int64(-1), ""
-		fresh := stream.ValueState[bool](k, "known")
+		fresh := known.In(k)
 		return func(c click) {
 			if k.Key() != key {
 				if key = k.Key(); seen[key] > 0 {

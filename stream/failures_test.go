@@ -160,8 +160,10 @@ func boomCases() []boomCase {
 		{"keyed process function", process(func(*stream.Keyed[string]) { fail() }), at, false},
 		{"timer of event time", process(func(k *stream.Keyed[string]) { k.SetTimer(70_000) }), 70_000, false},
 		{"state of a codec that fails", func(_ *stream.Env, s *stream.Stream[ev]) {
-			sink(stream.KeyedProcess(keyed(s), "bad", func(k *stream.Keyed[string], emit func(ev)) func(ev) {
-				state := stream.ValueState[badCodec](k, "state")
+			byKey := keyed(s)
+			declared := stream.DeclareValue[badCodec](byKey, "state")
+			sink(stream.KeyedProcess(byKey, "bad", func(k *stream.Keyed[string], emit func(ev)) func(ev) {
+				state := declared.In(k)
 				return func(v ev) { state.Set(badCodec{v.N}) }
 			}))
 		}, at, false},

@@ -110,9 +110,11 @@ func TestHarnessOfTwoInputs(t *testing.T) {
 	orders := streamtest.NewInput[order](h, "orders")
 	visits := streamtest.NewInput[visit](h, "visits")
 	late := stream.NewSide[visit]("unknown")
-	joined := stream.KeyedCoProcess(stream.KeyBy(orders.Stream(), customer), stream.KeyBy(visits.Stream(), func(v visit) string { return v.Page }), "join",
+	byCustomer := stream.KeyBy(orders.Stream(), customer)
+	declared := stream.DeclareValue[bool](byCustomer, "seen")
+	joined := stream.KeyedCoProcess(byCustomer, stream.KeyBy(visits.Stream(), func(v visit) string { return v.Page }), "join",
 		func(k *stream.Keyed[string], emit func(string)) (func(order), func(visit)) {
-			seen := stream.ValueState[bool](k, "seen")
+			seen := declared.In(k)
 			unknown := late.Emitter(k)
 			k.OnTimer(func(t stream.Timer) { emit(k.Key() + " is due") })
 			return func(o order) {

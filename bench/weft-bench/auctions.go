@@ -37,9 +37,11 @@ func q4(events *stream.Stream[workload.Event], _ *options) {
 	})
 	byBid := stream.KeyBy(offered, func(b placed) int64 { return b.Auction })
 	byAuction := stream.KeyBy(side.From(offered), func(a auction) int64 { return a.ID })
-	winners := stream.KeyedCoProcess(byBid, byAuction, "winning bids", winning)
-	averages := stream.KeyedProcess(stream.KeyBy(winners, func(w won) int64 { return w.Category }), "average", func(k *stream.Keyed[int64], emit func(won)) func(won) {
-		sums := stream.ValueState[struct{ Sum, Count int64 }](k, "sums")
+	winners := stream.KeyedCoProcess(byBid, byAuction, "winning bids", winning(byBid))
+	byCategory := stream.KeyBy(winners, func(w won) int64 { return w.Category })
+	totals := stream.DeclareValue[struct{ Sum, Count int64 }](byCategory, "sums")
+	averages := stream.KeyedProcess(byCategory, "average", func(k *stream.Keyed[int64], emit func(won)) func(won) {
+		sums := totals.In(k)
 		return func(w won) {
 			s := sums.Ref()
 			s.Sum += w.Price
@@ -54,9 +56,16 @@ func q4(events *stream.Stream[workload.Event], _ *options) {
 // placed is what q4 needs of a bid.
 type placed struct{ Auction, Price, TS int64 }
 
-// winning makes the functions that find the best bid of each auction while it is open.
-func winning(k *stream.Keyed[int64], emit func(won)) (func(placed), func(auction)) {
-	open, waiting := stream.ValueState[auction](k, "auction"), stream.ListState[early](k, "early bids")
+// winning declares the state for the best bid of each auction while it is open, and gives the function that opens a subtask with it.
+func winning(byBid *stream.KeyedStream[int64, placed]) func(k *stream.Keyed[int64], emit func(won)) (func(placed), func(auction)) {
+	auctions, bids := stream.DeclareValue[auction](byBid, "auction"), stream.DeclareList[early](byBid, "early bids")
+	return func(k *stream.Keyed[int64], emit func(won)) (func(placed), func(auction)) {
+		return best(k, auctions.In(k), bids.In(k), emit)
+	}
+}
+
+// best makes the functions that find the best bid of each auction.
+func best(k *stream.Keyed[int64], open *stream.Value[int64, auction], waiting *stream.List[int64, early], emit func(won)) (func(placed), func(auction)) {
 	k.OnTimer(func(t stream.Timer) {
 		if a, ok := open.Get(); ok && t.At >= a.Expires {
 			if a.Best > 0 {

@@ -23,8 +23,10 @@ func bigState(env *stream.Env, o *options) error {
 			}
 		}
 	}))
-	stored := stream.KeyedProcess(stream.KeyBy(in, func(p put) int64 { return p.Key }), "store", func(k *stream.Keyed[int64], _ func(put)) func(put) {
-		value := stream.ValueState[[]byte](k, "value")
+	byKey := stream.KeyBy(in, func(p put) int64 { return p.Key })
+	values := stream.DeclareValue[[]byte](byKey, "value")
+	stored := stream.KeyedProcess(byKey, "store", func(k *stream.Keyed[int64], _ func(put)) func(put) {
+		value := values.In(k)
 		t, records := newTally(k.Context), k.Counter("records")
 		scratch := make([]byte, size+8)
 		return func(p put) {

@@ -110,9 +110,11 @@ type local struct {
 func q3(events *stream.Stream[workload.Event], _ *options) {
 	auctions, persons := offers(events, func(a *workload.Auction) bool { return a.Category == 10 },
 		func(p *workload.Person) bool { return p.State == "OR" || p.State == "ID" || p.State == "CA" })
-	joined := stream.KeyedCoProcess(stream.KeyBy(auctions, func(a offer) int64 { return a.Seller }), stream.KeyBy(persons, func(p person) int64 { return p.ID }),
+	bySeller := stream.KeyBy(auctions, func(a offer) int64 { return a.Seller })
+	sellers, early := stream.DeclareValue[person](bySeller, "seller"), stream.DeclareList[int64](bySeller, "auctions")
+	joined := stream.KeyedCoProcess(bySeller, stream.KeyBy(persons, func(p person) int64 { return p.ID }),
 		"join", func(k *stream.Keyed[int64], emit func(local)) (func(offer), func(person)) {
-			seller, waiting := stream.ValueState[person](k, "seller"), stream.ListState[int64](k, "auctions")
+			seller, waiting := sellers.In(k), early.In(k)
 			return func(a offer) {
 					if p, ok := seller.Get(); ok {
 						emit(local{p.Name, p.City, p.State, a.ID})

@@ -240,8 +240,9 @@ func TestNothingIsLostAtLeastOnce(t *testing.T) {
 			}
 			mixed := stream.Map(stream.Rebalance(stream.Union(all[0], all[1])), "map", func(r randomjob.Record) randomjob.Record { return r })
 			keyed := stream.KeyBy(mixed, func(r randomjob.Record) int32 { return r.Key })
+			total := stream.DeclareValue[int64](keyed, "count")
 			counted := stream.KeyedProcess(keyed, "count", func(k *stream.Keyed[int32], emit func(randomjob.Record)) func(randomjob.Record) {
-				count := stream.ValueState[int64](k, "count")
+				count := total.In(k)
 				return func(r randomjob.Record) {
 					c, _ := count.Get()
 					count.Set(c + 1)
