@@ -40,6 +40,17 @@ func WriteCSV[T any](in *Stream[T], name, uri string, opts ...Option) {
 	AppendText(in, name, uri, format, opts...)
 }
 
+// Sink is what ToSink writes to: that of a connector, kafka.Sink for example.
+type Sink[T any] = operator.Sink[T]
+
+// ToSink writes records to the sink of a connector.
+func ToSink[T any](in *Stream[T], name string, sink Sink[T], opts ...Option) {
+	if sink.Invalid != nil {
+		in.env.fail("sink %q: %v", name, sink.Invalid)
+	}
+	addSink(in.env, name, "sink", in.inputs(), sink.Factory, opts)
+}
+
 // stdout is shared by the subtasks of a process that print.
 var stdout sync.Mutex
 

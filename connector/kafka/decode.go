@@ -25,12 +25,12 @@ type Header struct {
 	Value []byte
 }
 
-// Decoder makes a value of a record; v is a zero value. It may keep the record's slices, which nobody writes to, and answers Skip
+// Decoder makes a value of a record; v is a zero value. It may keep the record's slices, which nobody writes to, and answers ErrSkip
 // for records that are none. It is called by all subtasks.
 type Decoder[T any] func(r *Record, v *T) error
 
-// Skip is what a Decoder answers for a record that is passed over.
-var Skip = errors.New("kafka: the record is passed over")
+// ErrSkip is what a Decoder answers for a record that is passed over.
+var ErrSkip = errors.New("kafka: the record is passed over")
 
 // Bytes gives the values as they are.
 func Bytes() Decoder[[]byte] {
@@ -52,7 +52,7 @@ func Text() Decoder[string] {
 func JSON[T any]() Decoder[T] {
 	return func(r *Record, v *T) error {
 		if r.Value == nil {
-			return Skip
+			return ErrSkip
 		}
 		return json.Unmarshal(r.Value, v)
 	}

@@ -48,7 +48,7 @@ func TestOnARealBroker(t *testing.T) {
 		run  func(*rig)
 	}{
 		{"bounded", testBounded}, {"positions", testPositions}, {"decoders", testDecoders}, {"discovery", testDiscovery}, {"resumed", testResumed},
-		{"watermarks", testWatermarks}, {"aborted", testAborted}, {"security", testSecurity}, {"errors", testErrors},
+		{"watermarks", testWatermarks}, {"aborted", testAborted}, {"security", testSecurity}, {"errors", testErrors}, {"sink", testSink}, {"transactions", testTransactions},
 	} {
 		t.Run(test.name, func(t *testing.T) { test.run(&rig{t, b, c, kadm.NewClient(c)}) })
 	}
@@ -172,7 +172,7 @@ func testDecoders(r *rig) {
 	}
 	own := kafka.Decoder[int](func(rec *kafka.Record, v *int) error {
 		if rec.Offset == 0 {
-			return kafka.Skip
+			return kafka.ErrSkip
 		}
 		*v = len(rec.Value)
 		return nil

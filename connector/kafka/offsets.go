@@ -83,6 +83,9 @@ func (s *settings) failed(what string, err error) error {
 	case errors.Is(err, kerr.TopicAuthorizationFailed), errors.Is(err, kerr.GroupAuthorizationFailed), errors.Is(err, kerr.ClusterAuthorizationFailed),
 		errors.Is(err, kerr.TransactionalIDAuthorizationFailed):
 		return operator.User(fmt.Errorf("kafka at %s: %s: %w: have its administrator grant it (kafka-acls.sh)", s.at(), what, err))
+	case errors.Is(err, kerr.InvalidTransactionTimeout):
+		return operator.User(fmt.Errorf("kafka at %s: %s: %w: lower transaction.timeout.ms (%d) to the transaction.max.timeout.ms of the brokers",
+			s.at(), what, err, s.timeout.Milliseconds()))
 	case errors.Is(err, kerr.SaslAuthenticationFailed), errors.Is(err, kerr.IllegalSaslState), errors.Is(err, kerr.UnsupportedSaslMechanism):
 		return operator.User(fmt.Errorf("kafka at %s: %s: %w: look at sasl.mechanism and sasl.jaas.config", s.at(), what, err))
 	}

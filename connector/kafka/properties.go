@@ -36,10 +36,10 @@ type settings struct {
 	pollRecords int
 
 	// Of a sink.
-	prefix     string
+	to         string
+	prefix     string        // of transactional ids; "" for at-least-once
 	timeout    time.Duration // of transactions
 	delivery   time.Duration // of a record
-	exactly    bool
 	acks       kgo.Acks
 	idempotent bool
 
@@ -142,7 +142,7 @@ func secret(name string) bool {
 const (
 	defaultDiscover = 5 * time.Minute
 	defaultPoll     = 5000
-	defaultTimeout  = time.Hour
+	defaultTimeout  = 15 * time.Minute // Flink's hour is more than brokers allow by themselves
 	defaultDelivery = 2 * time.Minute
 )
 

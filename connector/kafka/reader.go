@@ -80,7 +80,7 @@ func (r *reader[T]) hand(k *kgo.Record, emit func(v *T)) error {
 	r.record.fill(k)
 	switch err := r.decode(&r.record, r.slot); err {
 	case nil:
-	case Skip:
+	case ErrSkip:
 		return nil
 	default:
 		return operator.User(fmt.Errorf("the record at offset %d of partition %d of topic %q (Kafka at %s) cannot be decoded: %w",
