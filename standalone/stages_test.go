@@ -104,6 +104,12 @@ func TestWorkerKilledInTheSecondStage(t *testing.T) {
 	}
 	slices.Sort(want)
 	s.compare(output, want)
+	// What a job wrote into the worker's directory would go with it.
+	for _, paths := range [][]string{{"in.txt", "file://" + temp + "/counts"}, {"file:///dev/null", "counts"}} {
+		if out, code := s.do("weft", "run", s.job, "-input", paths[0], "-output", paths[1]); code == 0 || !strings.Contains(out, "expected an absolute one") {
+			t.Errorf("%q: exit code %d, %s", paths, code, out)
+		}
+	}
 	s.ok("stop-cluster.sh")
 	s.empty()
 	err = filepath.WalkDir(temp, func(p string, d os.DirEntry, err error) error {

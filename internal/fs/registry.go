@@ -18,6 +18,7 @@ type Registry struct {
 		factories map[string]Factory
 		open      map[string]FileSystem
 		def       string
+		absolute  bool
 	}
 }
 
@@ -45,6 +46,13 @@ func (r *Registry) SetDefault(uri string) {
 	if strings.HasSuffix(r.mu.def, ":") {
 		r.mu.def += "//"
 	}
+}
+
+// RefuseRelative has local paths that are relative refused: the working directory is none of the author's.
+func (r *Registry) RefuseRelative() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.mu.absolute = true
 }
 
 // SplitURI cuts "scheme://authority/path" into its parts. A string without "://" is a path alone.
@@ -90,6 +98,9 @@ func (r *Registry) Get(uri string) (FileSystem, string, error) {
 		r.mu.open[key] = store
 	}
 	if !strings.HasPrefix(p, "/") {
+		if scheme == "file" && r.mu.absolute {
+			return nil, "", fmt.Errorf("path %q: expected an absolute one: the cluster has no default file system, and a worker's directory is not yours", uri)
+		}
 		if scheme == "file" {
 			abs, err := filepath.Abs(p)
 			if err != nil {

@@ -107,9 +107,10 @@ func (l *localRole) watcher(values map[string]string) (worker.Watcher, error) {
 }
 
 // workerFiles are the file systems of a worker: its TaskManager says where the Hadoop configuration and the tokens lie, and sends
-// later ones.
+// later ones. A worker's directory goes with it: relative paths are refused where no other file system takes them.
 func workerFiles(s *controlpb.WorkerStart, link *worker.Link) (*fs.Registry, error) {
 	files := fs.NewRegistry()
+	files.RefuseRelative()
 	files.Register("file", local.Factory)
 	if s.GetHadoopConfFile() == "" {
 		return files, nil
