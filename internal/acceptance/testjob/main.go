@@ -15,11 +15,11 @@ import (
 )
 
 func main() {
-	mode := flag.String("mode", "count", "what to do: count, slow, gate, gate-out, panic, error, index, exit-plan, panic-plan, hang-plan, differ, captured, twice, twice-gate, eat, exit-task, shipped, none")
+	mode := flag.String("mode", "count", "what to do: count, slow, stream, gate, gate-out, panic, error, index, exit-plan, panic-plan, hang-plan, differ, captured, twice, twice-gate, eat, exit-task, shipped, none")
 	input := flag.String("input", "", "text to count the words of")
 	output := flag.String("output", "", "where the counts go")
 	gate := flag.String("gate", "", "gate, gate-out: the file that must be there before a line with the word hold is passed on, or written; a file with .held at its end tells that it waits")
-	pause := flag.Duration("pause", time.Millisecond, "slow: pause for each line")
+	pause := flag.Duration("pause", time.Millisecond, "slow, stream: pause for each line")
 	flag.Parse()
 
 	switch *mode {
@@ -51,7 +51,9 @@ type trouble struct {
 
 func run(mode, input, output string, t trouble) error {
 	env := stream.New()
-	env.SetMode(stream.Batch)
+	if mode != "stream" { // which writes each count as it comes to be
+		env.SetMode(stream.Batch)
+	}
 	suffix := ""
 	switch mode {
 	case "differ":
@@ -104,7 +106,7 @@ func build(env *stream.Env, name, input, output string, t trouble) {
 			emit(word{strings.ToLower(w), 1})
 		}
 	})
-	if mode == "slow" {
+	if mode == "slow" || mode == "stream" {
 		// What is combined leaves the worker at the end only; these records are on their way while the job runs.
 		words = stream.Map(stream.Rebalance(words), "carry", func(w word) word { return w })
 	}
@@ -133,7 +135,7 @@ var hoard [][]byte
 // misbehave does to one record what the mode says.
 func misbehave(t trouble, line string) {
 	switch t.mode {
-	case "slow":
+	case "slow", "stream":
 		time.Sleep(t.pause)
 	case "gate":
 		for strings.Contains(line, "hold") {
