@@ -31,7 +31,8 @@ type Coordinator struct {
 	inDoubt   bool
 	publishes *pending
 	waiting   map[Task]bool
-	aborted   []Ref // the newest of those whose late acknowledgements bring garbage
+	over      map[Task]bool // their output has ended: it carries no barrier any more
+	aborted   []Ref         // the newest of those whose late acknowledgements bring garbage
 	counts    Counts
 	history   []Record
 }
@@ -55,7 +56,7 @@ type Completed struct {
 // the store was fenced; next is a number that no checkpoint in the store has, published or not.
 func New(s Settings, job Job, g Graph, epoch uint64, next int64, completed []*Completed) *Coordinator {
 	c := &Coordinator{s: s, job: job, graph: g, epoch: epoch, next: next, completed: slices.Clone(completed), members: map[Task]Member{},
-		waiting: map[Task]bool{}}
+		waiting: map[Task]bool{}, over: map[Task]bool{}}
 	if last := c.newest(); last != nil && last.Kind == Stop && !last.Foreign {
 		c.stopped = last // the leader before has stopped the job
 	}
@@ -68,6 +69,7 @@ func New(s Settings, job Job, g Graph, epoch uint64, next int64, completed []*Co
 func (c *Coordinator) Run(members []Member, now time.Time) []Action {
 	clear(c.members)
 	clear(c.waiting)
+	clear(c.over)
 	for _, m := range members {
 		c.members[m.Task] = m
 	}
@@ -94,6 +96,7 @@ func (c *Coordinator) Halt(reason string, now time.Time) []Action {
 	}
 	clear(c.members)
 	clear(c.waiting)
+	clear(c.over)
 	for _, r := range c.requests {
 		out = append(out, Answer{Request: r.ID, Err: fmt.Errorf("%s was not begun: %s", r.Kind, reason)})
 	}
@@ -211,13 +214,20 @@ func (c *Coordinator) Finished(t Task, attempt int, now time.Time) []Action {
 	return append(out, c.step(now)...)
 }
 
-// Waiting says that a task has no input any more and ends with the next checkpoint. When all that run do, it is triggered at once.
+// Waiting says that a task has no input any more, has ended its output, and ends with the next checkpoint. When all that run do, it is
+// triggered at once. Consumers that have no other producers hear of checkpoints from here now.
 func (c *Coordinator) Waiting(t Task, attempt int, now time.Time) []Action {
 	if m, ok := c.members[t]; !ok || m.Attempt != attempt || m.Finished {
 		return nil
 	}
-	c.waiting[t] = true
-	return c.step(now)
+	c.waiting[t], c.over[t] = true, true
+	var out []Action
+	for _, p := range c.pending {
+		if p.phase != coordinators && !p.publishing {
+			out = append(out, c.triggerRoots(p)...)
+		}
+	}
+	return append(out, c.step(now)...)
 }
 
 // newest is the checkpoint that the job is restored from.

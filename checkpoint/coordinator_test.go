@@ -354,6 +354,25 @@ func TestTasksThatEnd(t *testing.T) {
 	expect(t, r.Waiting(sink, 0, r.now), "Trigger")
 }
 
+// The outputs of sources that wait to commit have ended: no barrier comes by them, so their consumer is told.
+func TestConsumersOfTasksThatWait(t *testing.T) {
+	r := newRig(t, Settings{Interval: 10 * time.Second})
+	expect(t, r.Waiting(src0, 0, r.now))
+	r.at(10)
+	if trigger := find[Trigger](t, r.Tick(r.now)); len(trigger.Tasks) != 2 {
+		t.Fatalf("%+v: a source runs, whose barrier the sink waits for", trigger)
+	}
+	trigger := find[Trigger](t, r.Waiting(src1, 0, r.now)) // before it has heard of the checkpoint
+	if len(trigger.Tasks) != 1 || trigger.Tasks[0].Task != sink || trigger.Ref != r.ref(1) {
+		t.Fatalf("%+v: expected the sink to be told", trigger)
+	}
+	expect(t, r.all(1), "Notify")
+	r.at(20)
+	if trigger := find[Trigger](t, r.Tick(r.now)); len(trigger.Tasks) != 3 {
+		t.Fatalf("%+v: expected all to be told", trigger)
+	}
+}
+
 func TestCoordinatorTasksComeFirst(t *testing.T) {
 	g := rigGraph
 	g.Vertices = append(append([]Vertex(nil), g.Vertices...), Vertex{ID: "c", Parallelism: 1, MaxParallelism: 1, Coordinator: true})

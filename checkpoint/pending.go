@@ -132,7 +132,7 @@ func (c *Coordinator) roots() []Member {
 			}
 			from, end := c.graph.producers(e, m.Subtask)
 			for s := from; s < end; s++ {
-				if !c.members[Task{e.From, s}].Finished {
+				if p := (Task{e.From, s}); !c.members[p].Finished && !c.over[p] {
 					return false
 				}
 			}
