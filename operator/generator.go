@@ -159,8 +159,12 @@ func (g *strides[T]) Redistribution() state.Redistribution { return state.Union 
 
 // Snapshot is state.OperatorPart's.
 func (g *strides[T]) Snapshot() [][]byte {
-	out := make([][]byte, 0, len(g.strides))
-	for _, s := range g.strides {
+	all := g.strides
+	if len(all) == 0 {
+		all = []stride{{g.n, 1}} // an end is state, too: without any a generator begins anew
+	}
+	out := make([][]byte, 0, len(all))
+	for _, s := range all {
 		b := binary.AppendVarint(nil, int64(g.c.Subtask()))
 		b = binary.AppendVarint(b, int64(g.c.Parallelism))
 		out = append(out, binary.AppendVarint(binary.AppendVarint(b, s.at), s.step))
