@@ -7,7 +7,7 @@ rm -rf "$out.new"
 mkdir -p "$out.new"
 root=$(pwd -P)
 module=$(go list -m)
-packages=$(go list ./... | grep -v -E "^$module/(cmd|bench|examples|scripts|internal/(devcluster|lint|protogen|docgen))(/|\$)")
+packages=$(go list ./... | grep -v -E "^$module/(cmd|bench|examples|scripts|internal/(acceptance|await|devcluster|kafkatest|lint|protogen|randomjob|zookeepertest))(/|\$)")
 go list -f '{{$d := .Dir}}{{range .GoFiles}}{{$d}}/{{.}}
 {{end}}{{range .IgnoredGoFiles}}{{$d}}/{{.}}
 {{end}}{{range .EmbedFiles}}{{$d}}/{{.}}
