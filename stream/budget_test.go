@@ -83,7 +83,7 @@ func TestNoAllocationForARecordOfAKnownKey(t *testing.T) {
 				func(a, b point, emit func(point)) { emit(point{a.Key, a.N + b.N, b.At}) })
 		}, 10},
 		{"window join", func(env *stream.Env) *stream.Stream[point] {
-			return stream.JoinWindow(keyed(env), stream.KeyBy(source[point](env, "other"), key), stream.Tumbling(100*ms), "op",
+			return stream.JoinWindow(stream.CoWindow(keyed(env), stream.KeyBy(source[point](env, "other"), key), stream.Tumbling(100*ms)), "op",
 				func(a, b point) point { return point{a.Key, a.N + b.N, b.At} })
 		}, 100},
 		{"process window", func(env *stream.Env) *stream.Stream[point] {

@@ -133,10 +133,10 @@ func joinsProgram(env *stream.Env, r *results) {
 	a, b := byUser(clicks(env, "a", 1500, 4)), byUser(clicks(env, "b", 1500, 5))
 	stream.ForEach(stream.IntervalJoin(a, b, -20*ms, 30*ms, "interval", func(x, y click, emit func(string)) { emit(fmt.Sprint(x.User, x.At, y.At)) }),
 		"each pair", func(s string) { r.record("pair", s) })
-	stream.ForEach(stream.CoGroupWindow(a, b, stream.Tumbling(200*ms), "group", func(c *stream.WindowContext[string], xs, ys []click, emit func(string)) {
+	stream.ForEach(stream.CoGroupWindow(stream.CoWindow(a, b, stream.Tumbling(200*ms)), "group", func(c *stream.WindowContext[string], xs, ys []click, emit func(string)) {
 		emit(fmt.Sprint(c.Key, c.Window, len(xs), len(ys)))
 	}), "each group", func(s string) { r.record("group", s) })
-	stream.ForEach(stream.JoinWindow(a, b, stream.Session(15*ms), "join", func(x, y click) string { return fmt.Sprint(x.User, x.At, y.At) }),
+	stream.ForEach(stream.JoinWindow(stream.CoWindow(a, b, stream.Session(15*ms)), "join", func(x, y click) string { return fmt.Sprint(x.User, x.At, y.At) }),
 		"each of a session", func(s string) { r.record("session pair", s) })
 	ns := stream.DeclareValue[[2]int64](a, "n")
 	both := stream.KeyedCoProcess(a, b, "both", func(k *stream.Keyed[string], emit func(string)) (func(click), func(click)) {

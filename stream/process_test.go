@@ -301,7 +301,7 @@ func TestJoins(t *testing.T) {
 	}
 	windowed := func(a stream.WindowAssigner) func(env *stream.Env, b *bench) {
 		return func(env *stream.Env, b *bench) {
-			out := stream.CoGroupWindow(stream.KeyBy(source[ev](env, "a"), keyOf), stream.KeyBy(source[ev](env, "b"), keyOf), a, "join",
+			out := stream.CoGroupWindow(stream.CoWindow(stream.KeyBy(source[ev](env, "a"), keyOf), stream.KeyBy(source[ev](env, "b"), keyOf), a), "join",
 				func(c *stream.WindowContext[string], as, bs []ev, emit func(string)) {
 					emit(fmt.Sprint(c.Key, c.Window, as, bs))
 				})

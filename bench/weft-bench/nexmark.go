@@ -217,12 +217,12 @@ func q7(events *stream.Stream[workload.Event], _ *options) {
 // q8 gives the persons who register and sell in the same window.
 func q8(events *stream.Stream[workload.Event], _ *options) {
 	auctions, persons := offers(events, func(*workload.Auction) bool { return true }, func(*workload.Person) bool { return true })
-	active := stream.CoGroupWindow(stream.KeyBy(persons, func(p person) int64 { return p.ID }), stream.KeyBy(auctions, func(a offer) int64 { return a.Seller }),
-		stream.Tumbling(10*time.Second), "registered and selling", func(_ *stream.WindowContext[int64], ps []person, as []offer, emit func(person)) {
-			if len(ps) > 0 && len(as) > 0 {
-				emit(ps[0])
-			}
-		})
+	active := stream.CoGroupWindow(stream.CoWindow(stream.KeyBy(persons, func(p person) int64 { return p.ID }), stream.KeyBy(auctions, func(a offer) int64 { return a.Seller }),
+		stream.Tumbling(10*time.Second)), "registered and selling", func(_ *stream.WindowContext[int64], ps []person, as []offer, emit func(person)) {
+		if len(ps) > 0 && len(as) > 0 {
+			emit(ps[0])
+		}
+	})
 	result(active, func(p *person) uint64 { return workload.Fold(uint64(p.ID)) })
 }
 

@@ -50,7 +50,7 @@ func withinAnHour(orders *stream.KeyedStream[string, Order], payments *stream.Ke
 
 // onTheSameDay joins each order with the payments of the same day, before or after it.
 func onTheSameDay(orders *stream.KeyedStream[string, Order], payments *stream.KeyedStream[string, Payment]) *stream.Stream[Paid] {
-	return stream.JoinWindow(orders, payments, stream.Tumbling(24*time.Hour), "on the same day", func(o Order, p Payment) Paid {
+	return stream.JoinWindow(stream.CoWindow(orders, payments, stream.Tumbling(24*time.Hour)), "on the same day", func(o Order, p Payment) Paid {
 		return Paid{o.ID, p.Cents, p.At - o.At}
 	})
 }

@@ -277,7 +277,7 @@ func (b *builder) interval() *stream.Stream[Record] {
 }
 
 func (b *builder) group() *stream.Stream[Record] {
-	return stream.CoGroupWindow(joined(b.any()), joined(b.any()), stream.Tumbling(80*time.Millisecond), b.name("group"),
+	return stream.CoGroupWindow(stream.CoWindow(joined(b.any()), joined(b.any()), stream.Tumbling(80*time.Millisecond)), b.name("group"),
 		func(c *stream.WindowContext[int64], xs, ys []Record, emit func(Record)) {
 			emit(Record{ID: c.Window.End - 1, N: c.Key, Key: int32(len(xs)), Even: len(ys) > 0})
 		}, b.options()...)
