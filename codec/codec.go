@@ -126,6 +126,23 @@ func (c *Codec[T]) limited(do func(unsafe.Pointer)) func(v *T) {
 	}
 }
 
+// CoderError is what a method of the author's has made of bytes that another one of the same type wrote. It is an ErrCorrupt too.
+type CoderError struct {
+	// Type has the method of that name.
+	Type   reflect.Type
+	Method string
+	err    error
+	pos    int
+}
+
+// Error names the type and the place.
+func (e *CoderError) Error() string {
+	return fmt.Sprintf("%s of %s: %v, at byte %d", e.Method, e.Type.Elem(), e.err, e.pos)
+}
+
+// Unwrap gives the author's error.
+func (e *CoderError) Unwrap() []error { return []error{e.err, ErrCorrupt} }
+
 func corrupt(pos int, what string) error {
 	return fmt.Errorf("%w: %s at byte %d", ErrCorrupt, what, pos)
 }

@@ -80,6 +80,7 @@ func hides(t reflect.Type) bool {
 
 func coderProgram(p *program, t reflect.Type) {
 	p.least = 1
+	ptrType := reflect.PointerTo(t)
 	view := func(ptr unsafe.Pointer) Coder { return reflect.NewAt(t, ptr).Interface().(Coder) }
 	p.enc = func(dst []byte, ptr unsafe.Pointer) []byte {
 		body := view(ptr).AppendWeft(nil)
@@ -94,7 +95,7 @@ func coderProgram(p *program, t reflect.Type) {
 		}
 		reflect.NewAt(t, ptr).Elem().SetZero() // else it would use memory again that earlier copies of the value have
 		if err := view(ptr).DecodeWeft([]byte(s)); err != nil {
-			return pos, corrupt(pos, p.typ+": "+err.Error())
+			return pos, &CoderError{ptrType, "DecodeWeft", err, pos}
 		}
 		return next, nil
 	}
@@ -106,8 +107,9 @@ func coderProgram(p *program, t reflect.Type) {
 func roundTrip(p *program) func(ptr unsafe.Pointer) {
 	return func(ptr unsafe.Pointer) {
 		b := p.enc(nil, ptr)
-		// What Encode made Decode reads; a Coder that breaks this fails at its first exchange with a clear error.
-		_, _ = p.dec(string(b), 0, ptr, new(arena))
+		if _, err := p.dec(string(b), 0, ptr, new(arena)); err != nil {
+			panic(err) // the author's type does not read what it wrote; recovered as the author's error
+		}
 	}
 }
 
@@ -159,6 +161,7 @@ func protoProgram(p *program, t reflect.Type) {
 // binaryProgram is for structs of other packages with fields of their own, such as netip.Addr: by their MarshalBinary.
 func binaryProgram(p *program, t reflect.Type) {
 	p.least = 1
+	ptrType := reflect.PointerTo(t)
 	view := func(ptr unsafe.Pointer) binaryCoder { return reflect.NewAt(t, ptr).Interface().(binaryCoder) }
 	p.enc = func(dst []byte, ptr unsafe.Pointer) []byte {
 		body, err := view(ptr).MarshalBinary()
@@ -176,7 +179,7 @@ func binaryProgram(p *program, t reflect.Type) {
 		}
 		reflect.NewAt(t, ptr).Elem().SetZero()
 		if err := view(ptr).UnmarshalBinary([]byte(s)); err != nil {
-			return pos, corrupt(pos, p.typ+": "+err.Error())
+			return pos, &CoderError{ptrType, "UnmarshalBinary", err, pos}
 		}
 		return next, nil
 	}

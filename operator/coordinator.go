@@ -3,6 +3,7 @@ package operator
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -74,16 +75,17 @@ func (d *DoneSet) Done() <-chan struct{} { return d.ch }
 
 // CoordinatorHost runs all coordinators of a job: it is the body of the coordinator task.
 type CoordinatorHost struct {
-	parts map[string]Coordinator
+	parts  map[string]Coordinator
+	failed chan error
 }
 
 // NewCoordinatorHost makes and starts the coordinators, those in from with what they go on from.
 func NewCoordinatorHost(ctx context.Context, c *Context, factories map[string]CoordinatorFactory, subtasks map[string]int,
 	from map[string]CoordinatorRestore) (*CoordinatorHost, error) {
-	h := &CoordinatorHost{parts: map[string]Coordinator{}}
+	h := &CoordinatorHost{parts: map[string]Coordinator{}, failed: make(chan error, 1)}
 	for opID, f := range factories {
 		c.Op = slices.Index(c.OpIDs, opID) // what fails is this operator's code
-		part, err := f(&CoordinatorContext{Context: c, OperatorID: opID, Subtasks: subtasks[opID]})
+		part, err := f(&CoordinatorContext{Context: c, OperatorID: opID, Subtasks: subtasks[opID], Fail: h.failure(c.OpName())})
 		if err == nil {
 			h.parts[opID] = part
 			if err = from[opID].restore(part); err == nil {
@@ -108,11 +110,28 @@ func (h *CoordinatorHost) Handle(ctx context.Context, operatorID string, subtask
 	return p.Handle(ctx, subtask, payload)
 }
 
-// Wait returns when every coordinator is done, or with the context's error.
+// failure makes the Fail of the coordinator of the operator with this name. The first failure counts.
+func (h *CoordinatorHost) failure(name string) func(error) {
+	return func(err error) {
+		blamed := &Blamed{Operator: name, err: err}
+		var p *panicked
+		if errors.As(err, &p) {
+			blamed.Trace = p.stack
+		}
+		select {
+		case h.failed <- blamed:
+		default:
+		}
+	}
+}
+
+// Wait returns when every coordinator is done, with the error of one that has failed, or with the context's.
 func (h *CoordinatorHost) Wait(ctx context.Context) error {
 	for _, p := range h.parts {
 		select {
 		case <-p.Done():
+		case err := <-h.failed:
+			return err
 		case <-ctx.Done():
 			return ctx.Err()
 		}

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"runtime/debug"
 	"sync"
+
+	"github.com/weft-project/weft/internal/stacks"
 )
 
 // discoverAgain is after how many milliseconds a reader asks again that finds no split while more are looked for.
@@ -28,7 +30,7 @@ type discovery[S any] struct {
 	end  sync.WaitGroup
 	// Guarded by the dealer's lock.
 	running bool
-	err     error
+	failed  bool // the coordinator task ends
 }
 
 // begin starts Discover.
@@ -45,17 +47,24 @@ func (d *discovery[S]) begin(ctx context.Context, dealer *splitDealer[S], discov
 		dealer.mu.Lock()
 		defer dealer.mu.Unlock()
 		d.running = false
-		if ctx.Err() == nil {
-			d.err = err
+		if err != nil && ctx.Err() == nil {
+			d.failed = true
+			dealer.c.Fail(err)
 		}
 	})
 }
+
+// panicked is a panic of the author's code in a goroutine that is no task's.
+type panicked struct{ text, stack string }
+
+// Error is the panic's value.
+func (p *panicked) Error() string { return "panic: " + p.text }
 
 // guarded makes an error of a panic of the author's code, which runs in no task's goroutine.
 func guarded(f func() error) (err error) {
 	defer func() {
 		if r := recover(); r != nil {
-			err = fmt.Errorf("panic: %v\n%s", r, debug.Stack())
+			err = &panicked{fmt.Sprint(r), stacks.Author(string(debug.Stack()))}
 		}
 	}()
 	return f()

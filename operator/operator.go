@@ -6,6 +6,7 @@ import (
 	"reflect"
 	"runtime"
 
+	"github.com/weft-project/weft/codec"
 	"github.com/weft-project/weft/internal/fs"
 	"github.com/weft-project/weft/internal/stacks"
 	"github.com/weft-project/weft/rpc/planpb"
@@ -102,6 +103,14 @@ func External(err error) error {
 			return User(err)
 		}
 	}
+	var coder *codec.CoderError
+	if errors.As(err, &coder) { // the bytes are those that the author's type wrote
+		r := &Returned{err: err}
+		if m, ok := coder.Type.MethodByName(coder.Method); ok {
+			r.fn = m.Func
+		}
+		return User(r)
+	}
 	return &Failure{planpb.FailureDomain_EXTERNAL, err}
 }
 
@@ -164,6 +173,21 @@ func (r *Returned) Stack() string {
 	return stacks.Frame(f.Name(), file, line)
 }
 
+// Blamed is an error of the code of an operator that runs beside the task's own goroutine.
+type Blamed struct {
+	// Operator is its name.
+	Operator string
+	// Trace has, for a panic, the author's lines.
+	Trace string
+	err   error
+}
+
+// Error is the cause's sentence.
+func (b *Blamed) Error() string { return b.err.Error() }
+
+// Unwrap gives the cause.
+func (b *Blamed) Unwrap() error { return b.err }
+
 // DomainOf gives the domain of an error; unmarked errors are the author's.
 func DomainOf(err error) planpb.FailureDomain {
 	var f *Failure
@@ -179,8 +203,11 @@ type abort struct{ err error }
 // Abort ends the task's current call with err. It is the way out of an Emit.
 func Abort(err error) { panic(abort{err}) }
 
-// Aborted recovers the error that Abort carried; ok is false for any other panic.
+// Aborted recovers the error that Abort carried, or that of a copy by the author's codec; ok is false for any other panic.
 func Aborted(recovered any) (error, bool) {
+	if coder, ok := recovered.(*codec.CoderError); ok {
+		return External(coder), true
+	}
 	a, ok := recovered.(abort)
 	return a.err, ok
 }

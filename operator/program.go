@@ -296,6 +296,8 @@ type CoordinatorContext struct {
 	OperatorID string
 	// Subtasks is the parallelism of the operator's vertex.
 	Subtasks int
+	// Fail ends the coordinator task with an error of code that runs in a goroutine of the coordinator's own.
+	Fail func(err error)
 }
 
 // Coordinator serves the subtasks of one operator. Handle may be called from several goroutines at once.

@@ -168,8 +168,8 @@ func (d *splitDealer[S]) Handle(_ context.Context, subtask int, payload []byte) 
 		switch {
 		case d.held:
 			return splitReply[S]{Later: true}, nil
-		case d.discovery.err != nil:
-			return splitReply[S]{}, d.discovery.err
+		case d.discovery.failed:
+			return splitReply[S]{Later: true, After: discoverAgain}, nil // until the task is canceled: the failure is not the reader's
 		}
 		at := d.first(subtask)
 		switch {

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/weft-project/weft/rpc/planpb"
 	"github.com/weft-project/weft/stream"
 )
 
@@ -82,6 +83,15 @@ func (*badCodec) AppendWeft([]byte) []byte {
 // DecodeWeft is codec.Coder's.
 func (*badCodec) DecodeWeft([]byte) error { return nil }
 
+// unreadable cannot read what it writes.
+type unreadable struct{ N int64 }
+
+// AppendWeft is codec.Coder's.
+func (*unreadable) AppendWeft(dst []byte) []byte { return append(dst, 1) }
+
+// DecodeWeft is codec.Coder's.
+func (*unreadable) DecodeWeft([]byte) error { return errBoom }
+
 type boomCase struct {
 	name string
 	// build adds an operator "bad", which fails.
@@ -94,7 +104,7 @@ type boomCase struct {
 
 func boomSource(src stream.SplitSource[ev, int]) func(env *stream.Env, s *stream.Stream[ev]) {
 	return func(env *stream.Env, s *stream.Stream[ev]) {
-		if src.Plan == nil {
+		if src.Plan == nil && src.Discover == nil {
 			src.Plan = func(context.Context, int) ([]int, error) { return []int{0}, nil }
 		}
 		if src.Open == nil {
@@ -199,11 +209,34 @@ func boomCases() []boomCase {
 		}, stream.NoTime, false},
 		{"plan of a source", boomSource(stream.SplitSource[ev, int]{Plan: func(context.Context, int) ([]int, error) { fail(); return nil, nil }}), stream.NoTime, false},
 		{"plan of a source gives an error", boomSource(stream.SplitSource[ev, int]{Plan: func(context.Context, int) ([]int, error) { return nil, errBoom }}), stream.NoTime, true},
+		{"discovery of splits", boomSource(stream.SplitSource[ev, int]{Discover: func(context.Context, *stream.Enumeration[int]) error { fail(); return nil }}), stream.NoTime, false},
+		{"discovery of splits gives an error", boomSource(stream.SplitSource[ev, int]{Discover: func(context.Context, *stream.Enumeration[int]) error { return errBoom }}), stream.NoTime, true},
 		{"open of a split", boomSource(stream.SplitSource[ev, int]{Open: func(context.Context, int, func()) (stream.SplitReader[ev], error) { fail(); return nil, nil }}), stream.NoTime, false},
 		{"open of a split gives an error", boomSource(stream.SplitSource[ev, int]{Open: func(context.Context, int, func()) (stream.SplitReader[ev], error) { return nil, errBoom }}), stream.NoTime, true},
 		{"read of a split", boomSource(stream.SplitSource[ev, int]{Open: reads(boomReader{panics: true})}), stream.NoTime, false},
 		{"read of a split gives an error", boomSource(stream.SplitSource[ev, int]{Open: reads(boomReader{err: errBoom})}), stream.NoTime, true},
 		{"close of a split gives an error", boomSource(stream.SplitSource[ev, int]{Open: reads(boomReader{close: errBoom})}), stream.NoTime, true},
+	}
+}
+
+// A codec of the author's that does not read what it wrote is the author's failure: no other attempt would read it.
+func TestCodecThatDoesNotReadWhatItWrote(t *testing.T) {
+	env := stream.New()
+	env.SetParallelism(1)
+	env.Set("restart-strategy.type", "none")
+	in := stream.Generate(env, "in", 1, func(i int64) unreadable { return unreadable{i} })
+	stream.ForEach(stream.Rebalance(in), "bad", func(unreadable) {})
+	_, err := env.Execute(t.Context(), "")
+	var failed *stream.JobError
+	if !errors.As(err, &failed) || failed.Failure == nil {
+		t.Fatalf("the job ended with %v", err)
+	}
+	f := failed.Failure
+	if f.GetDomain() != planpb.FailureDomain_USER || f.GetRetryable() || f.Operator != "in" || !strings.Contains(f.Message, errBoom.Error()) {
+		t.Errorf("failure %v of operator %q, retryable %t: %s", f.GetDomain(), f.Operator, f.GetRetryable(), f.Message)
+	}
+	if !strings.Contains(f.Stack, "unreadable).DecodeWeft") {
+		t.Errorf("stack %q does not name the method", f.Stack)
 	}
 }
 
@@ -224,6 +257,9 @@ func TestFailuresSayWhere(t *testing.T) {
 				t.Fatalf("the job ended with %v", err)
 			}
 			f := failed.Failure
+			if f.GetDomain() != planpb.FailureDomain_USER || f.GetRetryable() {
+				t.Errorf("failure of domain %v, retryable: %t", f.GetDomain(), f.GetRetryable())
+			}
 			if f.Operator != "bad" || f.Subtask != 0 {
 				t.Errorf("operator %q, subtask %d: expected \"bad\" and 0", f.Operator, f.Subtask)
 			}

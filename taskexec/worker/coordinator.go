@@ -59,8 +59,10 @@ func (t *task) coordinate() error {
 	})
 	defer t.r.cfg.Manager.Handle(service, nil)
 	t.report(controlpb.ExecutionState_STATE_RUNNING, nil)
-	if err := host.Wait(ctx); err != nil {
+	if err := host.Wait(ctx); err != nil && ctx.Err() != nil {
 		return context.Cause(ctx)
+	} else if err != nil {
+		return err
 	}
 	return nil
 }

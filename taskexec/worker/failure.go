@@ -66,6 +66,13 @@ func (t *task) failure(err error) *planpb.Failure {
 	if errors.As(err, &returned) {
 		f.Stack = returned.Stack()
 	}
+	var blamed *operator.Blamed
+	if errors.As(err, &blamed) {
+		f.Operator = blamed.Operator
+		if blamed.Trace != "" {
+			f.Stack = blamed.Trace
+		}
+	}
 	var p *panicError
 	if errors.As(err, &p) {
 		f.Stack = p.stack

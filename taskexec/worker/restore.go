@@ -9,6 +9,7 @@ import (
 	"github.com/weft-project/weft/checkpoint/manifest"
 	"github.com/weft-project/weft/checkpoint/restore"
 	"github.com/weft-project/weft/checkpoint/schema"
+	"github.com/weft-project/weft/codec"
 	"github.com/weft-project/weft/hdfsstate"
 	"github.com/weft-project/weft/network"
 	"github.com/weft-project/weft/operator"
@@ -47,6 +48,10 @@ func (t *task) restore() error {
 	var marked *operator.Failure
 	if errors.As(err, &marked) {
 		return err
+	}
+	var coder *codec.CoderError
+	if errors.As(err, &coder) {
+		return operator.External(err) // which makes it the author's
 	}
 	return &operator.Failure{Domain: planpb.FailureDomain_EXTERNAL, Err: err} // the world's or, where it is damaged, another checkpoint's matter
 }
