@@ -135,7 +135,7 @@ func (c *cluster) uploads() {
 	// Nothing of a program that goes wrong is left, and what it wrote is in the answer.
 	c.refuses(400, "POST", "/jars/"+jar+"/run", runBody(t, 1, "-nonsense"), "flag provided but not defined: -nonsense", "exit status 2")
 	c.refuses(400, "POST", "/jars/"+jar+"/run", runBody(t, 1, "-input", input+".none"), "in.txt.none does not exist")
-	c.refuses(400, "POST", "/jars/"+jar+"/run?savepointPath=hdfs:///s", "", "no savepoints")
+	c.refuses(400, "POST", "/jars/"+jar+"/run?savepointPath=hdfs:///s", "", "a job in BATCH mode starts from no checkpoint or savepoint")
 
 	var run rest.JarRun
 	c.must("POST", "/jars/"+jar+"/run", runBody(t, 2, "-input", input, "-output", u.out("counts")), &run)
