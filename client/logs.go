@@ -40,7 +40,7 @@ func (c *Client) Logs(ctx context.Context, l Logs) error {
 	if err != nil {
 		return err
 	}
-	show := &logShow{client: c, user: c.localUser(), logs: l}
+	show := &logShow{client: c, user: c.user(), logs: l}
 	if !job.IsZero() && l.File == "" {
 		show.logs.File = workerLogs(job)
 	}

@@ -56,6 +56,9 @@ func run(mode, input, output string, t trouble) error {
 	}
 	suffix := ""
 	switch mode {
+	case "slow":
+		// Records are on their way through all tasks while the job runs.
+		env.Set("execution.batch-shuffle-mode", "ALL_EXCHANGES_PIPELINED")
 	case "differ":
 		// A main that looks at the clock builds another graph in each process.
 		suffix = strconv.FormatInt(time.Now().UnixNano(), 10)
