@@ -33,7 +33,7 @@ func TestNoDataNode(t *testing.T) {
 // A DataNode that ends the connection instead of taking a block has refused it; later it has failed.
 func TestBlockRefused(t *testing.T) {
 	for _, answered := range []bool{false, true} {
-		ours, theirs := net.Pipe()
+		ours, theirs := connected(t)
 		c := newDataConn(&session{writing: true, fs: &FS{files: fileSettings{socketTimeout: time.Minute}}, conns: map[*dataConn]struct{}{}}, ours, "dn:9866")
 		go func() {
 			if answered {
@@ -46,4 +46,25 @@ func TestBlockRefused(t *testing.T) {
 			t.Errorf("answered %t: %v", answered, err)
 		}
 	}
+}
+
+// connected gives the ends of a TCP connection. Pipes refuse deadlines once the other end is closed, which no socket does.
+func connected(t *testing.T) (ours, theirs net.Conn) {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	if ours, err = net.Dial("tcp", l.Addr().String()); err != nil {
+		t.Fatal(err)
+	}
+	if theirs, err = l.Accept(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		ours.Close()
+		theirs.Close()
+	})
+	return ours, theirs
 }
