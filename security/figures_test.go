@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -69,14 +70,16 @@ func TestHandshakeEndsAfterFiveSeconds(t *testing.T) {
 				client, server := net.Pipe()
 				defer client.Close()
 				began := time.Now()
-				go func() {
+				var writing sync.WaitGroup
+				defer writing.Wait() // its next write finds the connection closed
+				writing.Go(func() {
 					for i := range len(trickle) {
 						<-time.After(time.Second)
 						if _, err := io.WriteString(client, trickle[i:i+1]); err != nil {
 							return
 						}
 					}
-				}()
+				})
 				if _, err := ServerHandshake(t.Context(), server, FixedSecret(fixed(1)), nil); err == nil || !strings.Contains(err.Error(), "5s") {
 					t.Errorf("error %v", err)
 				}
