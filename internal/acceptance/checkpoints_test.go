@@ -44,15 +44,16 @@ func TestCheckpointsOnHDFS(t *testing.T) {
 		in += part
 	}
 	u.mkdir("results")
-	args := func(output string, more ...string) []string {
-		return append(append([]string{"run"}, more...), testJob(t), "-mode", "stream", "-pause", "4ms", "-input", u.out("input"), "-output", u.out(output))
+	// The pause at each line keeps the job at work for longer than a slow machine needs for what is done to it.
+	args := func(pause, output string, more ...string) []string {
+		return append(append([]string{"run"}, more...), testJob(t), "-mode", "stream", "-pause", pause, "-input", u.out("input"), "-output", u.out(output))
 	}
 	complete := func(job string) bool { // there is a checkpoint
 		list, err := u.c.List(t.Context(), u.hdfs+"/checkpoints/"+job)
 		return err == nil && slices.ContainsFunc(list, func(f devcluster.FileStatus) bool { return strings.Contains(f.Path, "chk-") })
 	}
 
-	p := u.start("", "weft", args("results/killed", "-p", "2")...)
+	p := u.start("", "weft", args("10ms", "results/killed", "-p", "2")...)
 	p.says("Job has been submitted with JobID")
 	job := u.submitted(p.stdout.String())
 	u.until("there is a checkpoint", func() bool { return complete(job) })
@@ -67,7 +68,7 @@ func TestCheckpointsOnHDFS(t *testing.T) {
 	}
 	u.same("after the loss of a TaskManager", u.lines(u.out("results/killed")), running(in))
 
-	r = u.ok("weft", args("results/stopped", "-d", "-p", "2")...)
+	r = u.ok("weft", args("30ms", "results/stopped", "-d", "-p", "2")...)
 	job = u.submitted(r.stdout)
 	u.until("there is a checkpoint", func() bool { return complete(job) })
 	r = u.ok("weft", "stop", "-p", u.out("savepoints"), job)
@@ -78,7 +79,7 @@ func TestCheckpointsOnHDFS(t *testing.T) {
 	if r := u.ok("weft", "state", "verify", path[1]); !strings.Contains(r.stdout, path[1]) {
 		t.Errorf("verify: %s", r)
 	}
-	u.ok("weft", args("results/on", "-p", "1", "-s", path[1])...)
+	u.ok("weft", args("0s", "results/on", "-p", "1", "-s", path[1])...)
 	both := append(u.lines(u.out("results/stopped")), u.lines(u.out("results/on"))...)
 	slices.Sort(both)
 	u.same("before and after the savepoint", both, running(in))
