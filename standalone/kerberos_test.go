@@ -45,6 +45,7 @@ func TestLoginOnSecuredHDFS(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, "keys"), []byte("nonsense"), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	o.Config.Set(config.File, config.KerberosKeytab.Key, filepath.Join(dir, "keys"), "")
 	if _, err := o.logInWorker(t.Context(), conf); !errors.Is(err, krb.ErrKeytab) {
 		t.Errorf("TaskManager, a key table that is none: %v", err)
 	}
